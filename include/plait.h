@@ -1,0 +1,22 @@
+/* plait: protocols and transports for C.  This includes all of it. */
+#ifndef PLAIT_H
+#define PLAIT_H
+
+#include <plait/address.h>
+#include <plait/call.h>
+#include <plait/endpoint.h>
+#include <plait/error.h>
+#include <plait/export.h>
+#include <plait/factory.h>
+#include <plait/framing.h>
+#include <plait/handle.h>
+#include <plait/line.h>
+#include <plait/protocol.h>
+#include <plait/reactor.h>
+#include <plait/runtime.h>
+#include <plait/timer.h>
+#include <plait/transport.h>
+#include <plait/version.h>
+#include <plait/wire.h>
+
+#endif

@@ -1,0 +1,59 @@
+/* A runtime is N reactors on N threads; plait_run() is your program's main
+ * loop. */
+#ifndef PLAIT_RUNTIME_H
+#define PLAIT_RUNTIME_H
+
+#include <plait/export.h>
+
+PLAIT_BEGIN
+
+/* One reactor for each processor this process may use. */
+#define PLAIT_PER_CPU UINT32_MAX
+
+enum { PLAIT_REACTORS_MAX = 64 }; /* of all runtimes of a process together */
+
+/* All zero is a good default: one reactor on the thread of plait_run(). */
+typedef struct plait_runtime_options {
+  unsigned reactors;   /* [1]; PLAIT_PER_CPU; at most PLAIT_REACTORS_MAX */
+  bool pin;            /* each reactor's thread to a processor of its own */
+  bool handle_signals; /* the first SIGINT or SIGTERM stops, a second one stops
+      now; off by default, the previous handling is restored afterwards */
+  bool keep_running;   /* plait_run() returns only when stopped */
+  uint32_t grace_ms;   /* from stop until connections are cut [10,000] */
+} plait_runtime_options;
+
+/* Makes a runtime; |options| may be NULL.  0, PLAIT_EINVAL, PLAIT_ENOMEM,
+ * PLAIT_EMFILE, or PLAIT_ELIMIT for too many reactors.  Free it with
+ * plait_runtime_free(). */
+PLAIT_EXTERN int plait_runtime_new(const plait_runtime_options *options,
+                                   plait_runtime **ret);
+
+/* Runs the reactors, the first one on the calling thread.  Returns when
+ * stopped, or when no listener, connector, connection, active timer or queued
+ * call is left: 0, PLAIT_EDRAIN if connections were cut by
+ * plait_runtime_stop_now(), or a negative code if it could not start.  Once
+ * per runtime (PLAIT_EINVAL).  SIGPIPE is blocked in plait's threads; the
+ * caller gets its signal mask back. */
+PLAIT_EXTERN int plait_run(plait_runtime *runtime);
+
+/* Stops in order: listeners accept what already waits for them and close, each
+ * protocol gets |draining|, and what is left after grace_ms is cut with
+ * PLAIT_EDRAIN.  Any thread, any signal handler, more than once. */
+PLAIT_EXTERN void plait_runtime_stop(plait_runtime *runtime);
+
+/* Stops at once: connections are reset with PLAIT_EDRAIN.  Any thread, any
+ * signal handler. */
+PLAIT_EXTERN void plait_runtime_stop_now(plait_runtime *runtime);
+
+/* Frees everything the runtime still has; calls that did not run get |drop|.
+ * Not while plait_run() runs (PLAIT_EBUSY).  0; NULL is harmless. */
+PLAIT_EXTERN int plait_runtime_free(plait_runtime *runtime);
+
+PLAIT_EXTERN unsigned plait_runtime_reactors(const plait_runtime *runtime);
+/* Reactor |i|, or NULL if there are not so many. */
+PLAIT_EXTERN plait_reactor *plait_runtime_reactor(plait_runtime *runtime,
+                                                  unsigned i);
+
+PLAIT_END
+
+#endif

@@ -1,0 +1,19 @@
+/* The small classic services, as ready-made protocols (Twisted's wire.py). */
+#ifndef PLAIT_WIRE_H
+#define PLAIT_WIRE_H
+
+#include <plait/protocol.h>
+
+PLAIT_BEGIN
+
+PLAIT_EXTERN extern const plait_protocol_ops plait_echo;    /* RFC 862 */
+PLAIT_EXTERN extern const plait_protocol_ops plait_discard; /* RFC 863 */
+PLAIT_EXTERN extern const plait_protocol_ops plait_chargen; /* RFC 864 */
+PLAIT_EXTERN extern const plait_protocol_ops plait_daytime; /* RFC 867: UTC,
+    in the form of RFC 3339, one line, then closes */
+PLAIT_EXTERN extern const plait_protocol_ops plait_time;    /* RFC 868: 32 bits,
+    seconds since 1900, then closes */
+
+PLAIT_END
+
+#endif
