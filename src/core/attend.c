@@ -1,0 +1,123 @@
+/* What is done for a stream between callbacks.
+ *
+ * plait_*() functions call nobody, so what they cause is noted (|todo|) and
+ * done here: after the running callback of the stream itself, or at the end of
+ * the turn when it was caused from elsewhere.
+ */
+#include "core/deliver.h"
+#include "core/factory.h"
+
+enum { ATTEND_PASSES = 4, READY_PASSES = 8 };
+
+/* The instance that was switched away from goes, and the new one starts. */
+static void attend_switch(plait__stream *s) {
+  plait_protocol *old = s->u.leaving;
+  plait__deliver_lost(s, old, PLAIT_ESWITCHED);
+  s->u.leaving = NULL;
+  plait__deliver_made(s);
+  if (s->leftover != NULL)
+    plait__stream_need(s, PLAIT__TODO_READ);
+}
+
+static void attend_drain(plait__stream *s) {
+  if (s->told_drain || s->phase != PLAIT__OPEN)
+    return;
+  s->told_drain = true;
+  if (s->head.protocol->ops->draining != NULL)
+    plait__deliver_draining(s);
+  else
+    plait__closing(s, PLAIT__ON_CLOSE, 0);
+}
+
+/* Sends our end, if it was asked for and nothing waits before it. */
+static void attend_our_end(plait__stream *s) {
+  if (s->phase != PLAIT__OPEN || !s->wr_end || s->queue.bytes > 0)
+    return;
+  if (!s->wr_shut) {
+    int code = s->reactor->io->shut_wr(&s->socket);
+    if (code != 0) {
+      plait__closing(s, PLAIT__ON_FAIL, code);
+      return;
+    }
+    s->wr_shut = true;
+  }
+  if (s->rd_told)
+    plait__closing(s, PLAIT__ON_CLOSE, 0); /* both sides have ended */
+}
+
+static void attend_flush(plait__stream *s) {
+  if (s->queue.ring != NULL && !s->blocked)
+    plait__stream_flush(s);
+  attend_our_end(s);
+  plait__closing_check(s);
+}
+
+static void attend_resume(plait__stream *s) {
+  if (s->queue.bytes > s->low)
+    return;
+  if (s->above) {
+    s->above = false;
+    if (s->phase == PLAIT__OPEN)
+      plait__deliver_resume(s);
+  }
+  if (s->waiters != NULL)
+    plait__stream_run_waiters(s, s->head.protocol);
+}
+
+static void attend_once(plait__stream *s, unsigned todo) {
+  if (todo & PLAIT__TODO_SWITCH)
+    attend_switch(s);
+  if (todo & PLAIT__TODO_FAIL && s->phase != PLAIT__GONE)
+    plait__stream_read_out(s, s->broken);
+  if (todo & PLAIT__TODO_DRAIN)
+    attend_drain(s);
+  if (todo & PLAIT__TODO_FLUSH && s->phase != PLAIT__GONE)
+    attend_flush(s);
+  if (todo & PLAIT__TODO_RESUME && s->phase != PLAIT__GONE)
+    attend_resume(s);
+  if (todo & PLAIT__TODO_READ)
+    plait__stream_reread(s);
+}
+
+void plait__attend(plait__stream *s) {
+  for (int pass = 0; pass < ATTEND_PASSES; pass++) {
+    unsigned todo = s->todo;
+    if (todo == 0 || s->phase == PLAIT__GONE)
+      return;
+    s->todo = 0;
+    attend_once(s, todo);
+  }
+  if (s->todo != 0)
+    plait__stream_need(s, s->todo); /* the rest after the others */
+}
+
+void plait__stream_need(plait__stream *s, unsigned todo) {
+  plait_reactor *r = s->reactor;
+  if (s->phase == PLAIT__GONE)
+    return;
+  s->todo |= (uint8_t)todo;
+  if (s->ready || r->current == s)
+    return;
+  s->ready = true;
+  s->next_ready = NULL;
+  if (r->ready_first == NULL)
+    r->ready_first = s;
+  else
+    r->ready_last->next_ready = s;
+  r->ready_last = s;
+  if (!r->in_batch)
+    r->os->wake(r->loop);
+}
+
+void plait__attend_ready(plait_reactor *r) {
+  for (int pass = 0; pass < READY_PASSES && r->ready_first != NULL; pass++) {
+    plait__stream *s = r->ready_first;
+    r->ready_first = NULL;
+    while (s != NULL) {
+      plait__stream *next = s->next_ready;
+      s->ready = false;
+      plait__attend(s);
+      s = next;
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/* How a connection ends: one table of states, and what entering each does.
+ *
+ *                close      sent       done   late   fail   abort
+ *   CONNECTING   gone       -          -      gone   gone   gone
+ *   OPEN         FLUSHING   -          -      -      gone   gone
+ *   FLUSHING     -          LINGERING  gone   gone   gone   gone
+ *   LINGERING    -          -          gone   gone   gone   gone
+ *   GONE         -          -          -      -      -      -
+ *
+ * From FLUSHING on input is read and discarded: a peer that sends all before
+ * it reads would otherwise block our queue for ever, and closing over unread
+ * input would reset the connection and lose what we sent.
+ */
+#include "core/closing.h"
+
+#include "core/deliver.h"
+#include "core/factory.h"
+#include "core/memory.h"
+
+#define STAY PLAIT__PHASES
+
+static const uint8_t next_phase[PLAIT__PHASES][PLAIT__CLOSING_EVENTS] = {
+    [PLAIT__CONNECTING] = {PLAIT__GONE, STAY, STAY, PLAIT__GONE, PLAIT__GONE,
+                           PLAIT__GONE},
+    [PLAIT__OPEN] = {PLAIT__FLUSHING, STAY, STAY, STAY, PLAIT__GONE,
+                     PLAIT__GONE},
+    [PLAIT__FLUSHING] = {STAY, PLAIT__LINGERING, PLAIT__GONE, PLAIT__GONE,
+                         PLAIT__GONE, PLAIT__GONE},
+    [PLAIT__LINGERING] = {STAY, STAY, PLAIT__GONE, PLAIT__GONE, PLAIT__GONE,
+                          PLAIT__GONE},
+    [PLAIT__GONE] = {STAY, STAY, STAY, STAY, STAY, STAY},
+};
+
+/* A reason the program gave wins; that the peer closed does not excuse bytes
+ * that were lost. */
+static void closing_reason(plait__stream *s, int code) {
+  if (code != 0 && (s->reason == 0 || s->reason == PLAIT_EOF))
+    s->reason = code;
+}
+
+static void enter_flushing(plait__stream *s) {
+  s->wr_end = true;
+  plait__free(s->reactor->os, s->leftover);
+  s->leftover = NULL;
+  plait__reactor_unalarm(s->reactor, &s->alarm);
+  plait__stream_need(s, PLAIT__TODO_FLUSH);
+}
+
+static void enter_lingering(plait__stream *s) {
+  int code = s->wr_shut ? 0 : s->reactor->io->shut_wr(&s->socket);
+  if (code != 0) {
+    plait__closing(s, PLAIT__ON_FAIL, code);
+    return;
+  }
+  s->wr_shut = true;
+  plait__timeout_linger(s);
+  plait__stream_watch(s);
+}
+
+static void enter_gone(plait__stream *s, bool reset) {
+  plait_reactor *r = s->reactor;
+  plait__reactor_unalarm(r, &s->alarm);
+  s->unsent_bytes = s->queue.bytes;
+  plait__queue_drop(&s->queue, &r->outbox, r->os);
+  s->todo = 0;
+  r->io->close(&s->socket, reset);
+}
+
+void plait__closing(plait__stream *s, plait__closing_event event, int code) {
+  plait__phase from = s->phase, to = next_phase[from][event];
+  if (to == STAY)
+    return;
+  if (event == PLAIT__ON_LATE)
+    code = from == PLAIT__LINGERING && s->reactor->io->unsettled(&s->socket) == 0
+               ? 0
+               : PLAIT_ELINGER;
+  closing_reason(s, code);
+  s->phase = (uint8_t)to;
+  if (to == PLAIT__FLUSHING)
+    enter_flushing(s);
+  else if (to == PLAIT__LINGERING)
+    enter_lingering(s);
+  else
+    enter_gone(s, event == PLAIT__ON_ABORT ||
+                      (event == PLAIT__ON_LATE && from == PLAIT__FLUSHING));
+}
+
+void plait__closing_check(plait__stream *s) {
+  if (s->phase != PLAIT__FLUSHING && s->phase != PLAIT__LINGERING)
+    return;
+  if (s->queue.bytes == 0)
+    plait__closing(s, s->rd_end ? PLAIT__ON_DONE : PLAIT__ON_SENT, 0);
+  else if (!plait__alarm_is_set(&s->alarm))
+    plait__timeout_flush(s);
+}

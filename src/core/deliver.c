@@ -1,0 +1,158 @@
+/* The one place that calls protocols.
+ *
+ * Between enter() and leave() the stream is its reactor's current one: what is
+ * written to it meanwhile is gathered in the outbox, and leave() sends it in
+ * one system call.  No other callback runs in between, because no plait_*()
+ * function calls one.  A debug build asserts that, and the order of calls.
+ */
+#include "core/deliver.h"
+
+#include <stdio.h>
+
+#include "core/instance.h"
+#include "core/timer.h"
+
+enum { STAGE_NEW, STAGE_MADE, STAGE_EOF, STAGE_LOST };
+
+#if PLAIT_DEBUG
+static const char *const stage_names[] = {"before connection_made", "open",
+                                          "after eof_received",
+                                          "after connection_lost"};
+
+static void check_order(plait__stream *s, plait_protocol *p, const char *call,
+                        unsigned from, unsigned to, unsigned next) {
+  plait_reactor *r = s->reactor;
+  plait__instance *header = plait__instance_of(p);
+  char text[256];
+  if (r->current != NULL) {
+    snprintf(text, sizeof text, "law 1: %s of protocol \"%s\" inside a callback",
+             call, p->ops->name);
+    r->os->fatal(text);
+  }
+  if (header->stage < from || header->stage > to) {
+    snprintf(text, sizeof text, "law 2: %s of protocol \"%s\" %s", call,
+             p->ops->name, stage_names[header->stage]);
+    r->os->fatal(text);
+  }
+  if (next > header->stage)
+    header->stage = next;
+}
+
+void plait__check_home(const plait__stream *s, const char *function) {
+  plait_reactor *here = plait__here();
+  if (here == s->reactor)
+    return;
+  char where[64] = "a thread that runs no reactor", text[256];
+  if (here != NULL)
+    snprintf(where, sizeof where, "reactor %u", here->index);
+  snprintf(text, sizeof text,
+           "%s: a transport of reactor %u was used on %s; other threads use "
+           "its handle",
+           function, s->reactor->index, where);
+  s->reactor->os->fatal(text);
+}
+#else
+#define check_order(s, p, call, from, to, next) ((void)0)
+#endif
+
+static inline void enter(plait__stream *s) {
+  s->reactor->current = s;
+}
+
+static inline void leave(plait__stream *s) {
+  if (s->queue.ring != NULL && !s->blocked)
+    plait__stream_flush(s);
+  s->reactor->current = NULL;
+}
+
+void plait__deliver_made(plait__stream *s) {
+  plait_protocol *p = s->head.protocol;
+  check_order(s, p, "connection_made", STAGE_NEW, STAGE_NEW, STAGE_MADE);
+  if (p->ops->connection_made == NULL)
+    return;
+  enter(s);
+  p->ops->connection_made(p);
+  leave(s);
+}
+
+void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len) {
+  plait_protocol *p = s->head.protocol;
+  check_order(s, p, "data_received", STAGE_MADE, STAGE_MADE, STAGE_MADE);
+  if (p->ops->data_received == NULL)
+    return;
+  enter(s);
+  p->ops->data_received(p, data, len);
+  leave(s);
+}
+
+void plait__deliver_eof(plait__stream *s) {
+  plait_protocol *p = s->head.protocol;
+  check_order(s, p, "eof_received", STAGE_MADE, STAGE_MADE, STAGE_EOF);
+  enter(s);
+  p->ops->eof_received(p);
+  leave(s);
+}
+
+void plait__deliver_resume(plait__stream *s) {
+  plait_protocol *p = s->head.protocol;
+  check_order(s, p, "resume_writing", STAGE_MADE, STAGE_EOF, 0);
+  if (p->ops->resume_writing == NULL)
+    return;
+  enter(s);
+  p->ops->resume_writing(p);
+  leave(s);
+}
+
+void plait__deliver_timed_out(plait__stream *s) {
+  plait_protocol *p = s->head.protocol;
+  check_order(s, p, "timed_out", STAGE_MADE, STAGE_EOF, 0);
+  enter(s);
+  p->ops->timed_out(p);
+  leave(s);
+}
+
+void plait__deliver_draining(plait__stream *s) {
+  plait_protocol *p = s->head.protocol;
+  check_order(s, p, "draining", STAGE_MADE, STAGE_EOF, 0);
+  enter(s);
+  p->ops->draining(p);
+  leave(s);
+}
+
+void plait__deliver_lost(plait__stream *s, plait_protocol *p, int reason) {
+  plait_reactor *r = s->reactor;
+  plait__timers_stop(r, p);
+  check_order(s, p, "connection_lost", STAGE_MADE, STAGE_EOF, STAGE_LOST);
+  if (p->ops->connection_lost != NULL) {
+    enter(s);
+    p->ops->connection_lost(p, reason);
+    leave(s);
+  }
+  plait__instance_free(r->os, p);
+}
+
+void plait__deliver_call(plait_reactor *r, plait__stream *s,
+                         plait_call *call) {
+  if (s == NULL) {
+    call->run(call, NULL);
+    return;
+  }
+  check_order(s, s->head.protocol, "call", STAGE_MADE, STAGE_EOF, 0);
+  r->current = s;
+  call->run(call, s->head.protocol);
+  leave(s);
+}
+
+void plait__deliver_timer(plait_timer *timer) {
+  plait_protocol *p = timer->instance;
+  if (p == NULL) {
+    timer->fn(timer);
+    return;
+  }
+  plait__stream *s = plait__stream_of(p->transport);
+  check_order(s, p, "timer", STAGE_MADE, STAGE_EOF, 0);
+  enter(s);
+  timer->fn(timer);
+  leave(s);
+  plait__attend(s);
+}

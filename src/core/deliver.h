@@ -1,0 +1,28 @@
+/* The one place that calls protocols: see deliver.c. */
+#ifndef PLAIT_CORE_DELIVER_H
+#define PLAIT_CORE_DELIVER_H
+
+#include <plait/timer.h>
+
+#include "core/stream.h"
+
+void plait__deliver_made(plait__stream *s);
+void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len);
+void plait__deliver_eof(plait__stream *s);
+void plait__deliver_resume(plait__stream *s);
+void plait__deliver_timed_out(plait__stream *s);
+void plait__deliver_draining(plait__stream *s);
+/* |p| is freed afterwards. */
+void plait__deliver_lost(plait__stream *s, plait_protocol *p, int reason);
+/* |s| NULL: the call is a reactor's. */
+void plait__deliver_call(plait_reactor *r, plait__stream *s, plait_call *call);
+void plait__deliver_timer(plait_timer *timer);
+
+/* Debug builds: stops with a message unless the calling thread may use |s|. */
+#if PLAIT_DEBUG
+void plait__check_home(const plait__stream *s, const char *function);
+#else
+#define plait__check_home(s, function) ((void)(s), (void)(function))
+#endif
+
+#endif

@@ -1,0 +1,194 @@
+/* THE SEAM: the whole outside world, as three small tables.
+ *
+ * Nothing above this line reads a clock, opens a socket, starts a thread or
+ * allocates memory but through them; a backend (src/uv, or the one of the
+ * tests that lives in memory) fills them in and decides nothing: which
+ * connection to accept, when to back off, when to read or to close is decided
+ * above, once.
+ *
+ * Codes are 0 or a negative PLAIT_E* code.  Descriptors are ints; in a backend
+ * without descriptors they are names it gave out.
+ */
+#ifndef PLAIT_CORE_DRIVER_H
+#define PLAIT_CORE_DRIVER_H
+
+#include <plait/address.h>
+#include <plait/export.h>
+
+typedef struct plait__loop plait__loop;     /* the backend's half of a reactor */
+typedef struct plait__thread plait__thread; /* the backend's */
+typedef struct plait__stdio plait__stdio;   /* the backend's */
+typedef struct plait__socket plait__socket;
+
+/* What a socket's owner waits for, and what has come.
+ *
+ * READABLE and WRITABLE are level-triggered.  ALIVE is for an owner that wants
+ * neither: it is silent on data and on the peer's end and reports only that
+ * both directions are gone (HANGUP, which comes for ever until the interest
+ * becomes 0) or a reset (FAILED).  FAILED comes whatever the interest is, and
+ * the backend has stopped watching: bytes that arrived before the failure are
+ * still readable, so the owner reads until it gets the error. */
+enum {
+  PLAIT__READABLE = 1u << 0,
+  PLAIT__WRITABLE = 1u << 1,
+  PLAIT__ALIVE = 1u << 2,  /* interest only */
+  PLAIT__HANGUP = 1u << 2, /* event only: the answer to ALIVE */
+  PLAIT__FAILED = 1u << 3  /* event only */
+};
+
+/* Where a socket's events go.  Both run on the loop's thread with none of the
+ * core's frames on the stack. */
+typedef struct plait__socket_events {
+  /* Called through plait__dispatch(). */
+  void (*ready)(plait__socket *socket, unsigned events);
+  /* After io->close(): the backend has forgotten |socket|; its memory may go.
+   * Never from inside io->close(). */
+  void (*closed)(plait__socket *socket);
+} plait__socket_events;
+
+/* The head of the backend's socket.  Its owner embeds io->socket_bytes bytes
+ * for it, aligned for any type, as its own last member. */
+struct plait__socket {
+  const plait__socket_events *events;
+};
+
+typedef struct plait__iovec { /* same members as struct iovec */
+  const void *data;
+  size_t len;
+} plait__iovec;
+
+/* How to open a listening socket. */
+typedef struct plait__listen_spec {
+  const plait_address *address;
+  unsigned backlog;
+  unsigned sockets; /* TCP: how many are to share the port */
+  bool dual;        /* IPv6: take IPv4 as well */
+  int mode;         /* UNIX: permissions of the path, -1 leaves the umask's */
+} plait__listen_spec;
+
+typedef enum plait__option {
+  PLAIT__NODELAY,
+  PLAIT__KEEPALIVE /* value: seconds, 0 is off */
+} plait__option;
+
+typedef struct plait__io {
+  size_t socket_bytes;
+
+  /* Opens |spec->sockets| sockets that listen on one address, NODELAY set for
+   * what they accept.  With several, a first bind without address sharing
+   * proves that nobody else has the port.  A stale UNIX path that nobody
+   * listens on is replaced.  |ret_step| names the step that failed ("bind"). */
+  int (*listen)(const plait__listen_spec *spec, int *ret_fds,
+                const char **ret_step);
+  /* Takes one connection, non-blocking and close-on-exec.  PLAIT_EAGAIN when
+   * none waits. */
+  int (*accept)(plait__socket *listening, int *ret_fd, plait_address *ret_peer);
+  /* No new connection enters the backlog from now on; those in it, and
+   * handshakes in flight, still do.  (A filter that drops SYN, shutdown.) */
+  void (*refuse)(plait__socket *listening);
+  /* Starts to connect a new socket; 0 when begun or done: finish_connect()
+   * tells, once it is WRITABLE.  |local| may be NULL. */
+  int (*connect)(const plait_address *peer, const plait_address *local,
+                 int *ret_fd, const char **ret_step);
+  int (*finish_connect)(plait__socket *socket);
+  /* Whether |fd| is a connected stream socket (or a listening one); makes it
+   * non-blocking. */
+  int (*adopt)(int fd, bool listening);
+
+  /* Puts |fd| under |socket|, watching nothing.  On failure fd is the
+   * caller's. */
+  int (*attach)(plait__loop *loop, plait__socket *socket, int fd);
+  int (*fd)(const plait__socket *socket); /* -1 once closed */
+  void (*interest)(plait__socket *socket, unsigned interest);
+
+  /* The peer's bytes: a count, 0 at its end, or a code (PLAIT_EAGAIN). */
+  ptrdiff_t (*read)(plait__socket *socket, void *buffer, size_t len);
+  /* Bytes taken, or a code (PLAIT_EAGAIN). */
+  ptrdiff_t (*writev)(plait__socket *socket, const plait__iovec *v, size_t n);
+  int (*shut_wr)(plait__socket *socket);
+  /* Bytes that the peer has not acknowledged, or not yet read (UNIX), plus
+   * the bytes of ours that it sent and we have not read. */
+  size_t (*unsettled)(plait__socket *socket);
+  /* Closes the descriptor now, with a reset if |reset|; |closed| follows. */
+  void (*close)(plait__socket *socket, bool reset);
+  /* Closes a descriptor that was never attached. */
+  void (*close_fd)(int fd);
+
+  int (*names)(int fd, bool peer, plait_address *ret);
+  int (*option)(plait__socket *socket, plait__option option, unsigned value);
+} plait__io;
+
+typedef struct plait__os {
+  uint64_t (*now_ns)(void); /* monotonic */
+  int64_t (*wall_s)(void);
+  /* realloc() semantics; size 0 frees.  |site| says who asks. */
+  void *(*alloc)(void *old, size_t size, const char *site);
+
+  /* A loop calls plait__dispatch() for events and plait__turn() after each
+   * batch of them, when arm()'s time has come and after a wake(). */
+  int (*loop_new)(plait_reactor *reactor, plait__loop **ret);
+  void (*loop_run)(plait__loop *loop); /* returns after loop_stop() */
+  void (*loop_stop)(plait__loop *loop);
+  /* Lets pending closes finish first. */
+  void (*loop_free)(plait__loop *loop);
+  /* Any thread, any signal handler: plait__turn() is going to be called.
+   * Wakes that come together may become one. */
+  void (*wake)(plait__loop *loop);
+  /* Wakes once the clock has reached |deadline_ns|; UINT64_MAX never.
+   * Replaces the last one. */
+  void (*arm)(plait__loop *loop, uint64_t deadline_ns);
+
+  /* Runs |fn|(|arg|) on a new thread (SIGPIPE blocked), on processor |cpu|
+   * unless negative. */
+  int (*thread_start)(void (*fn)(void *arg), void *arg, const char *name,
+                      int cpu, plait__thread **ret);
+  void (*thread_join)(plait__thread *thread);
+  /* Around the calling thread's part of plait_run(): SIGPIPE is blocked, and
+   * one that became pending is taken before the old mask returns; bound to
+   * |cpu| unless negative.  |ret_saved| is freed by leave(). */
+  int (*enter)(int cpu, void **ret_saved);
+  void (*leave)(void *saved);
+  void (*yield)(void);
+  unsigned (*cpu_count)(void);
+  /* The |i|th processor this process may use. */
+  int (*cpu_number)(unsigned i);
+  /* Prints |text| and ends the process: a broken law in a debug build. */
+  void (*fatal)(const char *text);
+} plait__os;
+
+typedef struct plait__host {
+  unsigned (*descriptor_limit)(void);
+  /* Delivers SIGINT and SIGTERM to fn(arg), on the loop's thread, until
+   * signals_close() restores what was before. */
+  int (*signals_open)(plait__loop *loop, void (*fn)(void *arg), void *arg);
+  void (*signals_close)(plait__loop *loop);
+  /* Joins standard input and output to a stream socket by a thread that
+   * copies; |ret_fd| is our end.  PLAIT_EBUSY if they are taken. */
+  int (*stdio_open)(const plait__os *os, int *ret_fd, plait__stdio **ret,
+                    const char **ret_step);
+  /* What our end has sent is still copied out, for at most |wait_ms| without
+   * progress; then the thread ends. */
+  void (*stdio_close)(plait__stdio *stdio, uint32_t wait_ms);
+} plait__host;
+
+typedef struct plait__driver {
+  const char *name;
+  const plait__io *io;
+  const plait__os *os;
+  const plait__host *host;
+} plait__driver;
+
+/* The backend that plait_runtime_new() uses (src/uv). */
+extern const plait__driver plait__uv_driver;
+
+/* ---- what a backend calls: src/core/reactor.c ---------------------------- */
+
+/* |socket| has |events|; counts them and takes a turn in between when 256
+ * events or 2 ms have gone by since the last. */
+void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
+                     unsigned events);
+
+/* The work between events: flushes, time-outs, the mailbox. */
+void plait__turn(plait_reactor *reactor);
+
+#endif

@@ -1,0 +1,24 @@
+/* Failures inside plait: a code, and a line of text about what was tried.
+ *
+ * The function that knows most stores the text first ("bind: permission
+ * denied"); its callers put the subject in front of it:
+ *
+ *     return plait__fail(code, "listen %s: %s", endpoint,
+ *                        plait_error_detail());
+ */
+#ifndef PLAIT_CORE_ERROR_H
+#define PLAIT_CORE_ERROR_H
+
+#include <plait/error.h>
+
+enum { PLAIT__ERROR_DETAIL_MAX = 512 }; /* with its NUL */
+
+/* Makes the formatted text the calling thread's error detail and returns
+ * |code|.  The old detail may be among the arguments.  Control characters
+ * become '?', so it stays one line; a text that is too long ends in "...". */
+int plait__fail(int code, const char *format, ...) PLAIT_PRINTF(2, 3);
+
+/* Makes the detail "". */
+void plait__error_clear(void);
+
+#endif

@@ -1,0 +1,42 @@
+#include "core/instance.h"
+
+#include <stdalign.h>
+
+#include "core/memory.h"
+#include "core/stream.h"
+
+_Static_assert(sizeof(plait__instance) % alignof(max_align_t) == 0,
+               "an instance behind its header is aligned for any type");
+
+plait_protocol *plait__instance_new(const plait__os *os,
+                                    const plait_protocol_ops *ops,
+                                    plait_transport *t,
+                                    plait_factory *factory) {
+  size_t size = ops->size;
+  if (size < sizeof(plait_protocol))
+    size = sizeof(plait_protocol);
+  plait__instance *header = plait__zalloc(os, sizeof *header + size);
+  if (header == NULL)
+    return NULL;
+  plait_protocol *p = (plait_protocol *)(header + 1);
+  *p = (plait_protocol){.ops = ops, .transport = t, .factory = factory};
+  return p;
+}
+
+void plait__instance_free(const plait__os *os, plait_protocol *p) {
+  plait__instance *header = plait__instance_of(p);
+  for (plait_framing *f = header->framings; f != NULL; f = f->next)
+    plait__framing_free(f);
+  plait__free(os, header);
+}
+
+void plait__instance_add_framing(plait_protocol *p, plait_framing *f) {
+  plait__instance *header = plait__instance_of(p);
+  f->next = header->framings;
+  header->framings = f;
+}
+
+void *plait__instance_alloc(plait_protocol *p, void *old, size_t size,
+                            const char *site) {
+  return plait__stream_of(p->transport)->reactor->os->alloc(old, size, site);
+}

@@ -1,0 +1,46 @@
+/* Protocol instances: what plait allocates for each connection.
+ *
+ * A header in front of the instance holds what belongs to it and goes with it:
+ * its timers, and the framings whose carry it frees.
+ */
+#ifndef PLAIT_CORE_INSTANCE_H
+#define PLAIT_CORE_INSTANCE_H
+
+#include <plait/framing.h>
+#include <plait/protocol.h>
+#include <plait/timer.h>
+
+#include "core/driver.h"
+
+typedef struct plait__instance {
+  plait_timer *timers;
+  plait_framing *framings;
+#if PLAIT_DEBUG
+  unsigned stage; /* of law 2, see deliver.c */
+  unsigned padding_[3];
+#endif
+} plait__instance;
+
+/* A zeroed instance of |ops| with its base filled in; NULL: out of memory. */
+plait_protocol *plait__instance_new(const plait__os *os,
+                                    const plait_protocol_ops *ops,
+                                    plait_transport *t,
+                                    plait_factory *factory);
+/* Frees |p| and what is its own.  Its timers must be stopped. */
+void plait__instance_free(const plait__os *os, plait_protocol *p);
+
+static inline plait__instance *plait__instance_of(const plait_protocol *p) {
+  return (plait__instance *)(uintptr_t)p - 1;
+}
+
+/* |f|'s carry is freed with |p|. */
+void plait__instance_add_framing(plait_protocol *p, plait_framing *f);
+
+/* realloc() through the seam for something of |p|'s; size 0 frees. */
+void *plait__instance_alloc(plait_protocol *p, void *old, size_t size,
+                            const char *site);
+
+/* src/core/framing.c */
+void plait__framing_free(plait_framing *f);
+
+#endif

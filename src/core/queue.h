@@ -1,0 +1,89 @@
+/* The send queue: a deque of segments that wait for the system.
+ *
+ * A stream has none until something has to wait.  While a callback of its runs
+ * it borrows the reactor's outbox, so that what a callback writes is gathered
+ * without an allocation and leaves in one system call when it returns; what
+ * the system did not take then moves to memory of the queue's own.
+ */
+#ifndef PLAIT_CORE_QUEUE_H
+#define PLAIT_CORE_QUEUE_H
+
+#include <plait/transport.h>
+
+#include "core/driver.h"
+
+enum {
+  PLAIT__OUTBOX_BYTES = 64 * 1024,
+  PLAIT__OUTBOX_SEGMENTS = 64,
+  PLAIT__IOVECS = 64, /* segments a system call */
+  PLAIT__PIECE_FIRST_BYTES = 960, /* the first copy's buffer at least */
+  PLAIT__PIECE_BYTES = 16 * 1024  /* a later copy's buffer at least */
+};
+
+typedef struct plait__segment {
+  const uint8_t *data;
+  size_t len;
+  plait_release_fn *release; /* NULL: in the outbox */
+  void *arg;
+} plait__segment;
+
+typedef struct plait__ring {
+  uint32_t first, count, capacity; /* capacity is a power of two */
+  uint32_t extra; /* bytes that pins keep beyond the ones to be sent */
+  size_t skip;    /* bytes of the first segment that are sent */
+  plait__segment segments[];
+} plait__ring;
+
+typedef struct plait__queue {
+  plait__ring *ring; /* NULL while nothing waits */
+  size_t bytes;      /* that wait */
+} plait__queue;
+
+typedef struct plait__outbox {
+  plait__queue *borrower; /* NULL: free */
+  plait__ring *ring;
+  uint8_t *bytes;
+  size_t used;
+} plait__outbox;
+
+int plait__outbox_init(plait__outbox *o, const plait__os *os);
+void plait__outbox_fini(plait__outbox *o, const plait__os *os);
+
+/* The empty queue |q| borrows |o|, which is free. */
+void plait__queue_borrow(plait__queue *q, plait__outbox *o);
+static inline bool plait__queue_borrows(const plait__queue *q,
+                                        const plait__outbox *o) {
+  return o->borrower == q;
+}
+
+/* Appends a copy.  False: out of memory, or, while |q| borrows |o|, the outbox
+ * is full: flush, or settle, and go on. */
+bool plait__queue_copy(plait__queue *q, plait__outbox *o, const plait__os *os,
+                       const void *data, size_t len);
+/* Appends a reference; |extra| bytes are kept beyond it.  False as above;
+ * nothing was released. */
+bool plait__queue_refer(plait__queue *q, plait__outbox *o, const plait__os *os,
+                        plait__segment segment, uint32_t extra);
+
+/* The first segments as iovecs; returns how many of at most |n|. */
+size_t plait__queue_gather(const plait__queue *q, plait__iovec *v, size_t n);
+
+/* The first |len| bytes are sent: their segments are released, and an empty
+ * queue gives its ring back. */
+void plait__queue_consume(plait__queue *q, plait__outbox *o,
+                          const plait__os *os, size_t len);
+
+/* What |q| has in the outbox moves to its own memory.  False: out of memory;
+ * then the queue is unchanged. */
+bool plait__queue_settle(plait__queue *q, plait__outbox *o,
+                         const plait__os *os);
+
+/* Releases everything. */
+void plait__queue_drop(plait__queue *q, plait__outbox *o, const plait__os *os);
+
+/* What the hard limit judges. */
+static inline size_t plait__queue_weight(const plait__queue *q) {
+  return q->bytes + (q->ring != NULL ? q->ring->extra : 0);
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* A reactor: what the core keeps per event loop. */
+#ifndef PLAIT_CORE_REACTOR_H
+#define PLAIT_CORE_REACTOR_H
+
+#include <plait/reactor.h>
+
+#include "core/chunk.h"
+#include "core/driver.h"
+#include "core/mailbox.h"
+#include "core/queue.h"
+#include "core/slot.h"
+#include "core/wheel.h"
+
+typedef struct plait__stream plait__stream;
+typedef struct plait__acceptor plait__acceptor;
+typedef struct plait__cookie plait__cookie;
+
+enum {
+  PLAIT__TURN_EVENTS = 256, /* events between two turns at most */
+  PLAIT__TURN_NS = 2000000, /* time between two turns, about */
+  PLAIT__CLOCK_EVENTS = 8,  /* events between two looks at the clock */
+  PLAIT__TURN_MAIL = 1024   /* mailbox entries a turn */
+};
+
+struct plait_reactor {
+  plait_runtime *runtime;
+  const plait__io *io;
+  const plait__os *os;
+  plait__loop *loop;
+  plait__slots *slots;
+  unsigned index;
+
+  plait__mailbox mailbox;
+  plait__wheel wheel;
+  uint64_t armed_ms; /* what the loop's timer is set to */
+  uint64_t turn_ns;  /* when the last turn was taken */
+  uint64_t now_ms;   /* the clock as of the last look at it */
+  unsigned events;   /* since the last turn */
+  bool in_batch;     /* a turn is going to follow in any case */
+
+  plait__stream *current;  /* whose callback is running */
+  plait__stream *ready_first, *ready_last; /* see plait__stream_need() */
+  plait__chunk *chunk;     /* the next read goes here */
+  plait__outbox outbox;
+
+  plait__acceptor *acceptors;
+  plait_listener *listeners; /* that were made on this reactor */
+  plait_connector *connectors;
+  plait__cookie *cookies;
+  plait__alarm grace;
+  bool draining, cut;
+  plait_reactor_stats stats;
+};
+
+int plait__reactor_init(plait_reactor *r, plait_runtime *runtime,
+                        const plait__driver *driver, unsigned index);
+/* plait_runtime_free(), in two steps over all reactors: undelivered mail gets
+ * |drop| and descriptors close; then the rest goes. */
+void plait__reactor_close(plait_reactor *r);
+void plait__reactor_fini(plait_reactor *r);
+
+/* The reactor whose loop the calling thread runs, or NULL. */
+plait_reactor *plait__here(void);
+void plait__set_here(plait_reactor *r);
+
+/* Any thread: |mail| is delivered on |r|'s thread. */
+void plait__reactor_mail(plait_reactor *r, plait__mail *mail);
+
+/* A clock read just now; r->now_ms follows. */
+uint64_t plait__reactor_clock(plait_reactor *r);
+
+/* |alarm| rings in |after_ms|, counted from now, never early. */
+void plait__reactor_alarm(plait_reactor *r, plait__alarm *alarm,
+                          uint64_t after_ms);
+static inline void plait__reactor_unalarm(plait_reactor *r,
+                                          plait__alarm *alarm) {
+  plait__wheel_unset(&r->wheel, alarm);
+}
+
+void plait__cookies_eat(plait_reactor *r);
+
+#endif

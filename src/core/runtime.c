@@ -1,0 +1,232 @@
+/* Starting and stopping the reactors.
+ *
+ * |refs| counts what plait_run() waits for: listeners, connectors,
+ * connections, timers without an owner, and mail that is somebody's promise.
+ * When it falls to zero the loops end.
+ */
+#include "core/runtime.h"
+
+#include <plait/error.h>
+#include <stdatomic.h>
+
+#include "core/error.h"
+#include "core/factory.h"
+#include "core/memory.h"
+#include "core/reactor.h"
+
+enum { STDIO_WAIT_MS = 2000 };
+
+/* ---- new and free -------------------------------------------------------- */
+
+static unsigned reactor_count(const plait__os *os, unsigned asked) {
+  if (asked == PLAIT_PER_CPU) {
+    unsigned cpus = os->cpu_count();
+    return cpus < PLAIT_REACTORS_MAX ? cpus : PLAIT_REACTORS_MAX;
+  }
+  return asked == 0 ? 1 : asked;
+}
+
+static int runtime_add_reactor(plait_runtime *runtime, unsigned i) {
+  const plait__os *os = runtime->driver->os;
+  plait_reactor *r = plait__zalloc(os, sizeof *r);
+  if (r == NULL)
+    return plait__fail(PLAIT_ENOMEM, "runtime: reactor %u: out of memory", i);
+  int code = plait__reactor_init(r, runtime, runtime->driver, i);
+  if (code != 0) {
+    plait__reactor_fini(r);
+    plait__free(os, r);
+    return code;
+  }
+  runtime->reactors[i] = r;
+  runtime->reactor_count = i + 1;
+  return 0;
+}
+
+int plait__runtime_new(const plait__driver *driver,
+                       const plait_runtime_options *options,
+                       plait_runtime **ret) {
+  plait_runtime_options o = options != NULL ? *options
+                                            : (plait_runtime_options){0};
+  const plait__os *os = driver->os;
+  unsigned n = reactor_count(os, o.reactors);
+  if (n > PLAIT_REACTORS_MAX)
+    return plait__fail(PLAIT_EINVAL, "runtime: %u reactors: at most %d", n,
+                       PLAIT_REACTORS_MAX);
+  if (o.grace_ms == 0)
+    o.grace_ms = 10 * 1000;
+  size_t size = sizeof(plait_runtime) + n * sizeof(plait_reactor *);
+  plait_runtime *runtime = plait__zalloc(os, size);
+  if (runtime == NULL)
+    return plait__fail(PLAIT_ENOMEM, "runtime: out of memory");
+  runtime->driver = driver;
+  runtime->options = o;
+  for (unsigned i = 0; i < n; i++) {
+    int code = runtime_add_reactor(runtime, i);
+    if (code != 0) {
+      plait_runtime_free(runtime);
+      return code;
+    }
+  }
+  *ret = runtime;
+  return 0;
+}
+
+int plait_runtime_free(plait_runtime *runtime) {
+  if (runtime == NULL)
+    return 0;
+  if (atomic_load(&runtime->running))
+    return plait__fail(PLAIT_EBUSY, "runtime free: plait_run() still runs");
+  const plait__os *os = runtime->driver->os;
+  atomic_store(&runtime->over, true);
+  if (runtime->stdio != NULL)
+    runtime->driver->host->stdio_close(runtime->stdio, 0);
+  for (unsigned i = 0; i < runtime->reactor_count; i++)
+    plait__reactor_close(runtime->reactors[i]);
+  for (unsigned i = 0; i < runtime->reactor_count; i++)
+    plait__reactor_fini(runtime->reactors[i]);
+  plait__factories_free(runtime);
+  for (unsigned i = 0; i < runtime->reactor_count; i++)
+    plait__free(os, runtime->reactors[i]);
+  plait__free(os, runtime);
+  return 0;
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+void plait__runtime_wake_all(plait_runtime *runtime) {
+  for (unsigned i = 0; i < runtime->reactor_count; i++)
+    runtime->driver->os->wake(runtime->reactors[i]->loop);
+}
+
+void plait__runtime_ref(plait_runtime *runtime) {
+  atomic_fetch_add(&runtime->refs, 1);
+}
+
+static void runtime_over(plait_runtime *runtime) {
+  if (!atomic_exchange(&runtime->over, true))
+    plait__runtime_wake_all(runtime);
+}
+
+void plait__runtime_unref(plait_runtime *runtime) {
+  if (atomic_fetch_sub(&runtime->refs, 1) != 1)
+    return;
+  if (!runtime->options.keep_running ||
+      atomic_load(&runtime->stop) != PLAIT__STOP_NO)
+    runtime_over(runtime);
+}
+
+static void run_reactor(void *arg) {
+  plait_reactor *r = arg;
+  plait__set_here(r);
+  plait__turn(r); /* what was mailed before the start */
+  r->os->loop_run(r->loop);
+  plait__set_here(NULL);
+}
+
+static int reactor_cpu(const plait_runtime *runtime, unsigned i) {
+  const plait__os *os = runtime->driver->os;
+  return runtime->options.pin ? os->cpu_number(i % os->cpu_count()) : -1;
+}
+
+/* Reactors 1.. on threads of their own, the first one here. */
+static int run_all(plait_runtime *runtime) {
+  const plait__os *os = runtime->driver->os;
+  plait__thread *threads[PLAIT_REACTORS_MAX];
+  unsigned started = 1;
+  int code = 0;
+  for (; started < runtime->reactor_count && code == 0; started++)
+    code = os->thread_start(run_reactor, runtime->reactors[started],
+                            "plait-reactor", reactor_cpu(runtime, started),
+                            &threads[started]);
+  if (code != 0) {
+    started--; /* the one that failed */
+    plait__fail(code, "run: start of thread %u: %s", started,
+                plait_strerror(code));
+    runtime_over(runtime);
+  } else {
+    run_reactor(runtime->reactors[0]);
+  }
+  for (unsigned i = 1; i < started; i++)
+    os->thread_join(threads[i]);
+  return code;
+}
+
+static void runtime_signal(void *arg) {
+  plait_runtime *runtime = arg;
+  if (++runtime->signals == 1)
+    plait_runtime_stop(runtime);
+  else
+    plait_runtime_stop_now(runtime);
+}
+
+static int run_with_signals(plait_runtime *runtime) {
+  const plait__host *host = runtime->driver->host;
+  plait__loop *loop = runtime->reactors[0]->loop;
+  int code = 0;
+  if (runtime->options.handle_signals)
+    code = host->signals_open(loop, runtime_signal, runtime);
+  if (code != 0)
+    return plait__fail(code, "run: signals: %s", plait_strerror(code));
+  code = run_all(runtime);
+  if (runtime->options.handle_signals)
+    host->signals_close(loop);
+  return code;
+}
+
+/* Whether there is nothing to run for. */
+static bool runtime_idle(const plait_runtime *runtime) {
+  return atomic_load(&runtime->refs) == 0 &&
+         (!runtime->options.keep_running ||
+          atomic_load(&runtime->stop) != PLAIT__STOP_NO);
+}
+
+int plait_run(plait_runtime *runtime) {
+  const plait__os *os = runtime->driver->os;
+  if (atomic_exchange(&runtime->running, true) || runtime->finished)
+    return plait__fail(PLAIT_EINVAL, "run: a runtime runs once");
+  void *saved = NULL;
+  int code = os->enter(reactor_cpu(runtime, 0), &saved);
+  if (code == 0) {
+    atomic_store(&runtime->over, runtime_idle(runtime));
+    code = run_with_signals(runtime);
+    os->leave(saved);
+  }
+  if (runtime->stdio != NULL) {
+    runtime->driver->host->stdio_close(runtime->stdio, STDIO_WAIT_MS);
+    runtime->stdio = NULL;
+  }
+  runtime->finished = true;
+  atomic_store(&runtime->running, false);
+  if (code == 0 && atomic_load(&runtime->stop) == PLAIT__STOP_NOW)
+    code = plait__fail(PLAIT_EDRAIN, "run: stopped at once: %s",
+                       plait_strerror(PLAIT_EDRAIN));
+  return code;
+}
+
+/* ---- stopping ------------------------------------------------------------ */
+
+/* Only atomics and wakes: legal in a signal handler. */
+static void runtime_stop(plait_runtime *runtime, int how) {
+  int was = atomic_load(&runtime->stop);
+  while (was < how && !atomic_compare_exchange_weak(&runtime->stop, &was, how))
+    continue;
+  if (atomic_load(&runtime->refs) == 0)
+    atomic_store(&runtime->over, true);
+  plait__runtime_wake_all(runtime);
+}
+
+void plait_runtime_stop(plait_runtime *runtime) {
+  runtime_stop(runtime, PLAIT__STOP_DRAIN);
+}
+
+void plait_runtime_stop_now(plait_runtime *runtime) {
+  runtime_stop(runtime, PLAIT__STOP_NOW);
+}
+
+unsigned plait_runtime_reactors(const plait_runtime *runtime) {
+  return runtime->reactor_count;
+}
+
+plait_reactor *plait_runtime_reactor(plait_runtime *runtime, unsigned i) {
+  return i < runtime->reactor_count ? runtime->reactors[i] : NULL;
+}

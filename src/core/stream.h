@@ -1,0 +1,161 @@
+/* A stream: the transport of a descriptor, everything of a connection that is
+ * not its protocol.
+ *
+ * The source is split by what it does: stream.c (its life and its events),
+ * stream_read.c, stream_write.c, attend.c (what is done between callbacks),
+ * closing.c (how it ends), timeout.c (its one alarm), deliver.c (the only place
+ * that calls protocols).
+ */
+#ifndef PLAIT_CORE_STREAM_H
+#define PLAIT_CORE_STREAM_H
+
+#include <plait/error.h>
+#include <plait/factory.h>
+
+#include "core/closing.h"
+#include "core/queue.h"
+#include "core/reactor.h"
+#include "core/transport.h"
+
+/* What waits for plait__attend(). */
+enum {
+  PLAIT__TODO_SWITCH = 1u << 0,   /* another instance took over */
+  PLAIT__TODO_FLUSH = 1u << 1,    /* something was queued, or our end is due */
+  PLAIT__TODO_RESUME = 1u << 2,   /* the queue fell to the low mark */
+  PLAIT__TODO_READ = 1u << 3,     /* reading was resumed */
+  PLAIT__TODO_FAIL = 1u << 4,     /* a write found the descriptor broken */
+  PLAIT__TODO_DRAIN = 1u << 5,    /* the runtime is stopping */
+  PLAIT__TODO_CLOSE = 1u << 6     /* both sides ended */
+};
+
+enum {
+  PLAIT__READ_LEFTOVER_BYTES = 16 * 1024, /* a read of one that leaves some */
+  PLAIT__BIG_BYTES = 16 * 1024 /* a write that is offered to the system at once */
+};
+
+/* Bytes delivered but not consumed: see plait_unread(). */
+typedef struct plait__leftover {
+  size_t offset, len; /* what is still to be delivered */
+  size_t size;
+  uint8_t data[];
+} plait__leftover;
+
+struct plait__stream {
+  plait_transport head;
+  plait_reactor *reactor;
+  plait__stream *next_ready;
+  plait__queue queue;
+  plait__leftover *leftover;
+  union {
+    plait_protocol *leaving;    /* OPEN: switched away from, lost is due */
+    plait_connector *connector; /* CONNECTING */
+  } u;
+  plait_call *waiters; /* plait_handle_when_writable */
+
+  plait__alarm alarm; /* idle, flush, linger or connect time-out */
+  union {
+    uint64_t active_ms;    /* of the last byte in or out */
+    uint64_t unsent_bytes; /* GONE: what the system never took */
+  };
+  uint64_t received_bytes, sent_bytes;
+  uint32_t idle_ms, high, low;
+  union {
+    uint32_t discarded; /* LINGERING: bytes */
+    int broken;         /* OPEN, TODO_FAIL: what a write found */
+  };
+  int reason;
+
+  uint8_t phase; /* plait__phase */
+  uint8_t todo;
+  uint8_t interest; /* what the backend watches */
+  uint8_t holds; /* the descriptor is one; connection_lost comes when 0 */
+  bool ready : 1;      /* in the reactor's ready list */
+  bool paused : 1;     /* by the protocol */
+  bool blocked : 1;    /* the system took no more: WRITABLE is due */
+  bool above : 1;      /* a write answered false: resume_writing is due */
+  bool wr_end : 1;     /* plait_write_eof() or plait_close() */
+  bool wr_shut : 1;    /* our end was sent */
+  bool rd_end : 1;     /* the peer's end was read */
+  bool rd_told : 1;    /* and eof_received called */
+  bool hung_up : 1;    /* HANGUP came: watching again would spin */
+  bool small_reads : 1; /* the last delivery left something over */
+  bool made : 1;
+  bool redelivering : 1; /* the leftover is what data_received has */
+  bool told_drain : 1; /* draining was called */
+  bool published : 1;  /* the slot says that something is queued */
+
+  struct { /* of plait_address, without the path */
+    uint8_t family;
+    uint16_t port;
+    uint32_t scope;
+    uint8_t ip[16];
+  } peer;
+
+  plait__socket socket; /* the last member: the backend's is bigger */
+};
+
+/* ---- stream.c ---- */
+
+/* A stream on |fd|, watching nothing yet; with a code |fd| is the caller's. */
+int plait__stream_new(plait_reactor *r, int fd, plait__stream **ret);
+/* Makes the connection, which |factory| has counted: builds the protocol and
+ * calls connection_made.  A code means that the stream is closed and going, no
+ * protocol was made, and the count is the caller's to take back. */
+int plait__stream_open(plait__stream *s, plait_factory *factory,
+                       const plait_address *peer);
+/* New and open in one; |fd| is closed on failure. */
+int plait__stream_accept(plait_reactor *r, int fd, plait_factory *factory,
+                         const plait_address *peer);
+
+static inline plait__stream *plait__stream_of(const plait_transport *t) {
+  while (t->below != NULL)
+    t = t->below;
+  return (plait__stream *)(uintptr_t)t; /* the head comes first */
+}
+
+/* The limits of its factory, defaults filled in. */
+const plait_limits *plait__stream_limits(const plait__stream *s);
+
+/* The descriptor's events of interest, from the stream's state. */
+void plait__stream_watch(plait__stream *s);
+
+/* |s| has |todo|: it is attended after its running callback, or by the turn. */
+void plait__stream_need(plait__stream *s, unsigned todo);
+
+void plait__stream_hold(plait__stream *s);
+/* The last one calls connection_lost: only from the reactor. */
+void plait__stream_unhold(plait__stream *s);
+
+/* ---- stream_read.c ---- */
+
+void plait__stream_read(plait__stream *s);
+/* Reads until the error that is known to come, then fails with it (or |code|,
+ * if the descriptor does not tell). */
+void plait__stream_read_out(plait__stream *s, int code);
+/* After reading was resumed: the leftover, then the peer's end. */
+void plait__stream_reread(plait__stream *s);
+void plait__stream_unread(plait__stream *s, const uint8_t *data, size_t len);
+/* Keeps a copy of what the new protocol is to get. */
+bool plait__stream_keep(plait__stream *s, const uint8_t *data, size_t len);
+
+/* ---- stream_write.c ---- */
+
+extern const plait__transport_ops plait__stream_ops;
+void plait__stream_flush(plait__stream *s);
+/* Runs the calls that wait for room, or tells them that |s| is gone. */
+void plait__stream_run_waiters(plait__stream *s, plait_protocol *p);
+
+/* ---- attend.c ---- */
+
+void plait__attend(plait__stream *s);
+/* The streams that need attention, at most |passes| times each. */
+void plait__attend_ready(plait_reactor *r);
+
+/* ---- timeout.c ---- */
+
+void plait__timeout_idle(plait__stream *s);
+void plait__timeout_flush(plait__stream *s);
+void plait__timeout_linger(plait__stream *s);
+void plait__timeout_connect(plait__stream *s, uint32_t after_ms);
+
+#endif

@@ -1,0 +1,159 @@
+/* Receiving: one read per wake-up into the reactor's chunk, delivered as a
+ * view.  Nothing is copied, unless the protocol hands bytes back. */
+#include "core/deliver.h"
+#include "core/memory.h"
+
+/* The chunk that a read may overwrite. */
+static plait__chunk *reading_chunk(plait_reactor *r) {
+  if (r->chunk != NULL && r->chunk->references > 1) {
+    plait__chunk_unref(r->chunk);
+    r->chunk = NULL;
+  }
+  if (r->chunk == NULL)
+    r->chunk = plait__chunk_new(r->os);
+  return r->chunk;
+}
+
+static void read_discard(plait__stream *s, size_t len) {
+  if (s->phase != PLAIT__LINGERING)
+    return;
+  uint32_t limit = plait__stream_limits(s)->linger_bytes_max;
+  if (len > limit - s->discarded && limit != PLAIT_UNLIMITED)
+    plait__closing(s, PLAIT__ON_LATE, 0);
+  else
+    s->discarded += (uint32_t)len;
+}
+
+/* The peer's end has come, behind every byte. */
+static void read_end(plait__stream *s) {
+  s->rd_end = true;
+  plait__stream_need(s, s->phase == PLAIT__OPEN ? PLAIT__TODO_READ
+                                                : PLAIT__TODO_FLUSH);
+  plait__stream_watch(s);
+}
+
+/* One read and what follows from it.  False: there is nothing more to read. */
+static bool read_once(plait__stream *s, int code_at_end) {
+  plait_reactor *r = s->reactor;
+  plait__chunk *chunk = reading_chunk(r);
+  if (chunk == NULL) {
+    plait__closing(s, PLAIT__ON_FAIL, PLAIT_ENOMEM);
+    return false;
+  }
+  size_t size =
+      s->small_reads ? PLAIT__READ_LEFTOVER_BYTES : PLAIT__CHUNK_BYTES;
+  ptrdiff_t n = r->io->read(&s->socket, chunk->data, size);
+  if (n > 0) {
+    s->received_bytes += (uint64_t)n;
+    if (s->phase == PLAIT__OPEN) {
+      s->active_ms = r->now_ms;
+      plait__deliver_data(s, chunk->data, (size_t)n);
+      s->small_reads = s->leftover != NULL;
+    } else {
+      read_discard(s, (size_t)n);
+    }
+    return true;
+  }
+  if (code_at_end != 0)
+    plait__closing(s, PLAIT__ON_FAIL,
+                   n < 0 && n != PLAIT_EAGAIN ? (int)n : code_at_end);
+  else if (n == 0)
+    read_end(s);
+  else if (n != PLAIT_EAGAIN)
+    plait__closing(s, PLAIT__ON_FAIL, (int)n);
+  return false;
+}
+
+static bool read_allowed(const plait__stream *s) {
+  if (s->phase == PLAIT__OPEN)
+    return !s->paused && s->leftover == NULL && !s->rd_end;
+  return s->phase != PLAIT__GONE && !s->rd_end;
+}
+
+void plait__stream_read(plait__stream *s) {
+  if (read_allowed(s))
+    read_once(s, 0);
+  else
+    plait__stream_watch(s); /* paused: only now is the interest withdrawn */
+}
+
+void plait__stream_read_out(plait__stream *s, int code) {
+  while (read_allowed(s) && read_once(s, code))
+    if (s->todo != 0)
+      plait__attend(s);
+  plait__closing(s, PLAIT__ON_FAIL, code);
+}
+
+/* ---- what was handed back ------------------------------------------------ */
+
+bool plait__stream_keep(plait__stream *s, const uint8_t *data, size_t len) {
+  const plait__os *os = s->reactor->os;
+  plait__leftover *old = s->leftover;
+  if (len == 0)
+    return true;
+  if (old != NULL && old->len == 0 && data >= old->data &&
+      data < old->data + old->size) {
+    old->offset = (size_t)(data - old->data);
+    old->len = len;
+    return true;
+  }
+  size_t older = old != NULL ? old->len : 0;
+  plait__leftover *l = plait__alloc(os, sizeof *l + len + older);
+  if (l == NULL)
+    return false;
+  *l = (plait__leftover){.len = len + older, .size = len + older};
+  memcpy(l->data, data, len);
+  if (older > 0)
+    memcpy(l->data + len, old->data + old->offset, older);
+  if (!s->redelivering)
+    plait__free(os, old); /* else its bytes are on loan until the callback */
+  s->leftover = l;
+  return true;
+}
+
+void plait__stream_unread(plait__stream *s, const uint8_t *data, size_t len) {
+  if (s->phase != PLAIT__OPEN || s->u.leaving != NULL || len == 0)
+    return;
+  if (plait__stream_keep(s, data, len))
+    plait__stream_need(s, PLAIT__TODO_READ);
+  else
+    plait__closing(s, PLAIT__ON_FAIL, PLAIT_ENOMEM);
+}
+
+static void reread_leftover(plait__stream *s) {
+  plait__leftover *l = s->leftover;
+  size_t len = l->len;
+  l->len = 0;
+  s->redelivering = true;
+  plait__deliver_data(s, l->data + l->offset, len);
+  s->redelivering = false;
+  if (s->leftover == l && l->len > 0)
+    return; /* part of it was handed back once more */
+  plait__free(s->reactor->os, l);
+  if (s->leftover == l)
+    s->leftover = NULL;
+}
+
+/* The peer's end, once everything before it was delivered. */
+static void reread_end(plait__stream *s) {
+  s->rd_told = true;
+  if (s->head.protocol->ops->eof_received != NULL)
+    plait__deliver_eof(s);
+  else if (!s->wr_end)
+    plait__closing(s, PLAIT__ON_CLOSE, PLAIT_EOF);
+  if (s->wr_end)
+    plait__stream_need(s, PLAIT__TODO_FLUSH);
+}
+
+void plait__stream_reread(plait__stream *s) {
+  if (s->phase != PLAIT__OPEN || s->paused)
+    return;
+  if (s->leftover != NULL)
+    reread_leftover(s);
+  else if (s->rd_end && !s->rd_told)
+    reread_end(s);
+  if (s->phase == PLAIT__OPEN && !s->paused &&
+      (s->leftover != NULL || (s->rd_end && !s->rd_told)))
+    plait__stream_need(s, PLAIT__TODO_READ);
+  plait__stream_watch(s);
+}

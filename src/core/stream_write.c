@@ -1,0 +1,303 @@
+/* Sending.
+ *
+ * What a callback writes is gathered and leaves when it returns; a big write is
+ * offered to the system at once, behind what waits, so that it need not be
+ * copied first and the answer about the high-water mark is about what really
+ * remains.  What remains of bytes in the chunk being delivered keeps the chunk
+ * if it is at least half of it, and is copied otherwise.
+ */
+#include <stdatomic.h>
+
+#include "core/deliver.h"
+#include "core/factory.h"
+#include "core/runtime.h"
+
+/* Handles on other threads see how much is queued.  What was queued and sent
+ * between two looks is not worth touching the slot. */
+static void stream_publish(plait__stream *s) {
+  size_t bytes = s->queue.bytes;
+  if (bytes == 0 && !s->published)
+    return;
+  s->published = bytes > 0;
+  atomic_store_explicit(&s->head.slot->queued,
+                        bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX,
+                        memory_order_relaxed);
+}
+
+/* plait_write()'s answer. */
+static bool write_answer(plait__stream *s) {
+  if (s->queue.bytes <= s->high)
+    return true;
+  s->above = true;
+  return false;
+}
+
+static void write_no_memory(plait__stream *s) {
+  plait__closing(s, PLAIT__ON_FAIL, PLAIT_ENOMEM);
+}
+
+/* ---- flushing ------------------------------------------------------------ */
+
+/* The system took |n| bytes (or a code) of |offered|. */
+static void flush_took(plait__stream *s, ptrdiff_t n, size_t offered) {
+  if (n < 0 && n != PLAIT_EAGAIN) {
+    /* Nothing more is tried; but the peer's last bytes may still wait to be
+     * read, so it is not the end yet. */
+    s->blocked = true;
+    s->broken = (int)n;
+    plait__stream_need(s, PLAIT__TODO_FAIL);
+    return;
+  }
+  if (n > 0) {
+    s->sent_bytes += (uint64_t)n;
+    s->active_ms = s->reactor->now_ms;
+  }
+  s->blocked = n < 0 || (size_t)n < offered;
+}
+
+static size_t iovec_bytes(const plait__iovec *v, size_t n) {
+  size_t sum = 0;
+  for (size_t i = 0; i < n; i++)
+    sum += v[i].len;
+  return sum;
+}
+
+/* Hands the queue to the system, as far as it goes. */
+static void flush_queue(plait__stream *s) {
+  plait_reactor *r = s->reactor;
+  plait__iovec v[PLAIT__IOVECS];
+  while (s->queue.ring != NULL && !s->blocked) {
+    size_t count = plait__queue_gather(&s->queue, v, PLAIT__IOVECS);
+    ptrdiff_t n = r->io->writev(&s->socket, v, count);
+    flush_took(s, n, iovec_bytes(v, count));
+    if (n > 0)
+      plait__queue_consume(&s->queue, &r->outbox, r->os, (size_t)n);
+  }
+}
+
+static void flush_settle(plait__stream *s) {
+  plait_reactor *r = s->reactor;
+  if (!plait__queue_settle(&s->queue, &r->outbox, r->os))
+    write_no_memory(s);
+}
+
+/* After the queue has become shorter. */
+static void flush_done(plait__stream *s) {
+  stream_publish(s);
+  if (s->queue.bytes <= s->low && (s->above || s->waiters != NULL))
+    plait__stream_need(s, PLAIT__TODO_RESUME);
+  if (s->queue.bytes == 0 && s->wr_end)
+    plait__stream_need(s, PLAIT__TODO_FLUSH);
+}
+
+void plait__stream_flush(plait__stream *s) {
+  bool was_blocked = s->interest & PLAIT__WRITABLE;
+  flush_queue(s);
+  flush_settle(s);
+  if (s->phase == PLAIT__GONE)
+    return;
+  flush_done(s);
+  if (s->blocked != was_blocked)
+    plait__stream_watch(s);
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+/* Whether |t| takes bytes; loses the connection above the hard limit, which
+ * judges the queue as it is before the write. */
+static bool write_allowed(plait__stream *s) {
+  if (s->phase != PLAIT__OPEN || s->wr_end || s->todo & PLAIT__TODO_FAIL)
+    return false;
+  uint32_t limit = plait__stream_limits(s)->queue_bytes_max;
+  if (limit == PLAIT_UNLIMITED || plait__queue_weight(&s->queue) <= limit)
+    return true;
+  plait__closing(s, PLAIT__ON_FAIL, PLAIT_EQUEUE);
+  return false;
+}
+
+/* A stream whose callback runs gathers in the outbox. */
+static void write_borrow(plait__stream *s) {
+  plait_reactor *r = s->reactor;
+  if (s->queue.ring == NULL && r->current == s && r->outbox.borrower == NULL)
+    plait__queue_borrow(&s->queue, &r->outbox);
+}
+
+/* A small piece; when the outbox is full it is sent. */
+static void write_copy(plait__stream *s, const void *data, size_t len) {
+  plait_reactor *r = s->reactor;
+  for (int attempt = 0; attempt < 2 && s->phase == PLAIT__OPEN; attempt++) {
+    write_borrow(s);
+    bool borrows = plait__queue_borrows(&s->queue, &r->outbox);
+    if (plait__queue_copy(&s->queue, &r->outbox, r->os, data, len))
+      return;
+    if (!borrows)
+      break;
+    flush_queue(s);
+    flush_settle(s);
+  }
+  write_no_memory(s);
+}
+
+/* Queues a reference to |segment|; releases it if that fails. */
+static bool write_refer(plait__stream *s, plait__segment segment,
+                        uint32_t extra) {
+  plait_reactor *r = s->reactor;
+  if (plait__queue_borrows(&s->queue, &r->outbox) &&
+      r->outbox.ring->count == r->outbox.ring->capacity) {
+    flush_queue(s);
+    flush_settle(s);
+  }
+  if (s->phase == PLAIT__OPEN) {
+    write_borrow(s);
+    if (plait__queue_refer(&s->queue, &r->outbox, r->os, segment, extra))
+      return true;
+    write_no_memory(s);
+  }
+  segment.release(segment.arg, segment.data, segment.len);
+  return false;
+}
+
+/* What the system did not take of a big write. */
+static void write_rest(plait__stream *s, const uint8_t *data, size_t len) {
+  plait__chunk *chunk = s->reactor->chunk;
+  if (len >= PLAIT__CHUNK_BYTES / 2 && plait__chunk_holds(chunk, data)) {
+    chunk->references++;
+    write_refer(s,
+                (plait__segment){data, len, plait__chunk_release, chunk},
+                (uint32_t)(PLAIT__CHUNK_BYTES - len));
+    return;
+  }
+  plait_reactor *r = s->reactor;
+  if (!plait__queue_copy(&s->queue, &r->outbox, r->os, data, len))
+    write_no_memory(s);
+}
+
+/* Offers the queue and the |n| slices behind it in one system call.  Returns
+ * how many bytes of the slices the system took. */
+static size_t write_offer(plait__stream *s, const plait_slice *slices,
+                          size_t n) {
+  plait_reactor *r = s->reactor;
+  plait__iovec v[PLAIT__IOVECS];
+  size_t queued = s->queue.bytes;
+  size_t count = plait__queue_gather(&s->queue, v, PLAIT__IOVECS - n);
+  size_t waiting = iovec_bytes(v, count);
+  if (waiting < queued)
+    return 0; /* more segments than fit: they go first */
+  for (size_t i = 0; i < n; i++)
+    v[count++] = (plait__iovec){slices[i].data, slices[i].len};
+  ptrdiff_t took = r->io->writev(&s->socket, v, count);
+  flush_took(s, took, iovec_bytes(v, count));
+  if (took <= 0)
+    return 0;
+  size_t of_queue = (size_t)took < queued ? (size_t)took : queued;
+  if (of_queue > 0)
+    plait__queue_consume(&s->queue, &r->outbox, r->os, of_queue);
+  return (size_t)took - of_queue;
+}
+
+enum { OFFER_SLICES = 8 };
+
+static void write_big(plait__stream *s, const plait_slice *v, size_t n) {
+  size_t took = s->blocked ? 0 : write_offer(s, v, n);
+  flush_settle(s);
+  for (size_t i = 0; i < n && s->phase == PLAIT__OPEN; i++) {
+    size_t sent = took < v[i].len ? took : v[i].len;
+    took -= sent;
+    if (sent < v[i].len)
+      write_rest(s, v[i].data + sent, v[i].len - sent);
+  }
+  if (s->blocked && !(s->interest & PLAIT__WRITABLE))
+    plait__stream_watch(s);
+}
+
+static void write_each(plait__stream *s, const plait_slice *v, size_t n) {
+  for (size_t i = 0; i < n && s->phase == PLAIT__OPEN; i++)
+    if (v[i].len >= PLAIT__BIG_BYTES)
+      write_big(s, &v[i], 1);
+    else
+      write_copy(s, v[i].data, v[i].len);
+}
+
+static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
+  plait__stream *s = plait__stream_of(t);
+  size_t total = 0;
+  for (size_t i = 0; i < n; i++)
+    total += v[i].len;
+  if (!write_allowed(s))
+    return false;
+  if (total >= PLAIT__BIG_BYTES && n <= OFFER_SLICES)
+    write_big(s, v, n);
+  else
+    write_each(s, v, n);
+  if (s->phase != PLAIT__OPEN)
+    return false;
+  if (total > 0 && s->reactor->current != s)
+    plait__stream_need(s, PLAIT__TODO_FLUSH);
+  return write_answer(s);
+}
+
+static bool stream_write_owned(plait_transport *t, const void *data,
+                               size_t len, plait_release_fn *release,
+                               void *arg) {
+  plait__stream *s = plait__stream_of(t);
+  if (!write_allowed(s) || len == 0) {
+    release(arg, data, len);
+    return s->phase == PLAIT__OPEN && write_answer(s);
+  }
+  if (!write_refer(s, (plait__segment){data, len, release, arg}, 0))
+    return false;
+  if (s->reactor->current != s)
+    plait__stream_need(s, PLAIT__TODO_FLUSH);
+  return write_answer(s);
+}
+
+/* ---- the other verbs ----------------------------------------------------- */
+
+static void stream_write_eof(plait_transport *t) {
+  plait__stream *s = plait__stream_of(t);
+  if (s->phase != PLAIT__OPEN || s->wr_end)
+    return;
+  s->wr_end = true;
+  plait__stream_need(s, PLAIT__TODO_FLUSH);
+}
+
+static void stream_close(plait_transport *t, int reason) {
+  plait__closing(plait__stream_of(t), PLAIT__ON_CLOSE, reason);
+}
+
+static void stream_abort(plait_transport *t) {
+  plait__closing(plait__stream_of(t), PLAIT__ON_ABORT, PLAIT_ECANCELED);
+}
+
+static void stream_pause(plait_transport *t) {
+  plait__stream_of(t)->paused = true;
+}
+
+static void stream_resume(plait_transport *t) {
+  plait__stream *s = plait__stream_of(t);
+  if (!s->paused || s->phase != PLAIT__OPEN)
+    return;
+  s->paused = false;
+  plait__stream_need(s, PLAIT__TODO_READ);
+}
+
+const plait__transport_ops plait__stream_ops = {
+    .writev = stream_writev,
+    .write_owned = stream_write_owned,
+    .write_eof = stream_write_eof,
+    .close = stream_close,
+    .abort = stream_abort,
+    .pause = stream_pause,
+    .resume = stream_resume,
+};
+
+void plait__stream_run_waiters(plait__stream *s, plait_protocol *p) {
+  plait_call *call = s->waiters;
+  s->waiters = NULL;
+  while (call != NULL) {
+    plait_call *next = call->next;
+    plait__deliver_call(s->reactor, p != NULL ? s : NULL, call);
+    plait__runtime_unref(s->reactor->runtime);
+    call = next;
+  }
+}

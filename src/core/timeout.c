@@ -1,0 +1,88 @@
+/* The one alarm of a stream: what it stands for follows from the phase.
+ *
+ * Traffic only stores a stamp; an alarm that rings early compares and sets
+ * itself again. */
+#include "core/deliver.h"
+#include "core/factory.h"
+
+static plait__stream *alarm_stream(plait__alarm *alarm) {
+  return plait_container_of(alarm, plait__stream, alarm);
+}
+
+static void timeout_set(plait__stream *s, uint64_t after_ms,
+                        void (*ring)(plait__alarm *)) {
+  plait__reactor_unalarm(s->reactor, &s->alarm);
+  s->alarm.ring = ring;
+  plait__reactor_alarm(s->reactor, &s->alarm, after_ms);
+}
+
+/* Milliseconds of |limit_ms| that are left since the last activity; 0 is over.
+ */
+static uint64_t timeout_left(plait__stream *s, uint64_t limit_ms) {
+  uint64_t now = plait__reactor_clock(s->reactor);
+  uint64_t since = now > s->active_ms ? now - s->active_ms : 0;
+  return since < limit_ms ? limit_ms - since : 0;
+}
+
+static void idle_ring(plait__alarm *alarm) {
+  plait__stream *s = alarm_stream(alarm);
+  uint64_t left = timeout_left(s, s->idle_ms);
+  if (left > 0) {
+    timeout_set(s, left, idle_ring);
+    return;
+  }
+  s->active_ms = s->reactor->now_ms;
+  timeout_set(s, s->idle_ms, idle_ring);
+  if (s->head.protocol->ops->timed_out == NULL)
+    plait__closing(s, PLAIT__ON_CLOSE, PLAIT_ETIMEOUT);
+  else
+    plait__deliver_timed_out(s);
+  plait__attend(s);
+}
+
+void plait__timeout_idle(plait__stream *s) {
+  if (s->phase != PLAIT__OPEN)
+    return;
+  plait__reactor_unalarm(s->reactor, &s->alarm);
+  if (s->idle_ms == 0)
+    return;
+  s->active_ms = plait__reactor_clock(s->reactor);
+  timeout_set(s, s->idle_ms, idle_ring);
+}
+
+static void flush_ring(plait__alarm *alarm) {
+  plait__stream *s = alarm_stream(alarm);
+  uint64_t left = timeout_left(s, plait__stream_limits(s)->flush_ms);
+  if (left > 0)
+    timeout_set(s, left, flush_ring);
+  else
+    plait__closing(s, PLAIT__ON_LATE, 0);
+}
+
+void plait__timeout_flush(plait__stream *s) {
+  uint32_t limit = plait__stream_limits(s)->flush_ms;
+  if (limit == PLAIT_UNLIMITED)
+    return;
+  s->active_ms = plait__reactor_clock(s->reactor);
+  timeout_set(s, limit, flush_ring);
+}
+
+static void linger_ring(plait__alarm *alarm) {
+  plait__closing(alarm_stream(alarm), PLAIT__ON_LATE, 0);
+}
+
+void plait__timeout_linger(plait__stream *s) {
+  plait__reactor_unalarm(s->reactor, &s->alarm);
+  uint32_t limit = plait__stream_limits(s)->linger_ms;
+  if (limit != PLAIT_UNLIMITED)
+    timeout_set(s, limit, linger_ring);
+}
+
+static void connect_ring(plait__alarm *alarm) {
+  plait__closing(alarm_stream(alarm), PLAIT__ON_FAIL, PLAIT_ETIMEOUT);
+}
+
+void plait__timeout_connect(plait__stream *s, uint32_t after_ms) {
+  if (after_ms != PLAIT_UNLIMITED)
+    timeout_set(s, after_ms, connect_ring);
+}

@@ -1,0 +1,107 @@
+/* User timers.  The ones of an instance are listed in its header while they
+ * run, so that they stop before its connection_lost; a list that is over has
+ * the mark |over| instead, and takes no more. */
+#include "core/timer.h"
+
+#include "core/deliver.h"
+#include "core/instance.h"
+#include "core/runtime.h"
+
+static plait_timer over;
+
+static void timer_unlink(plait_timer *timer) {
+  if (timer->instance == NULL) {
+    plait__runtime_unref(timer->reactor->runtime);
+    return;
+  }
+  plait__instance *header = plait__instance_of(timer->instance);
+  if (timer->prev != NULL)
+    timer->prev->next = timer->next;
+  else
+    header->timers = timer->next;
+  if (timer->next != NULL)
+    timer->next->prev = timer->prev;
+  timer->next = timer->prev = NULL;
+}
+
+/* False: the instance takes no more timers. */
+static bool timer_link(plait_timer *timer) {
+  if (timer->instance == NULL) {
+    plait__runtime_ref(timer->reactor->runtime);
+    return true;
+  }
+  plait__instance *header = plait__instance_of(timer->instance);
+  plait__stream *s = plait__stream_of(timer->instance->transport);
+  if (header->timers == &over || s->phase == PLAIT__GONE)
+    return false;
+  timer->prev = NULL;
+  timer->next = header->timers;
+  if (timer->next != NULL)
+    timer->next->prev = timer;
+  header->timers = timer;
+  return true;
+}
+
+static void timer_set(plait_timer *timer, uint64_t due_ms) {
+  plait__wheel_set(&timer->reactor->wheel, &timer->alarm, due_ms);
+}
+
+static void timer_ring(plait__alarm *alarm) {
+  plait_timer *timer = plait_container_of(alarm, plait_timer, alarm);
+  uint64_t every = timer->every_ms;
+  if (every != 0) {
+    uint64_t now = timer->reactor->wheel.now_ms;
+    uint64_t missed = (now - alarm->due_ms) / every;
+    timer_set(timer, alarm->due_ms + (missed + 1) * every);
+  } else {
+    timer_unlink(timer);
+  }
+  plait__deliver_timer(timer);
+}
+
+void plait_timer_init(plait_timer *timer, plait_transport *owner,
+                      void (*fn)(plait_timer *timer)) {
+  *timer = (plait_timer){.fn = fn, .alarm.ring = timer_ring};
+  if (owner != NULL) {
+    plait__stream *s = plait__stream_of(owner);
+    plait__check_home(s, "plait_timer_init");
+    timer->instance = owner->protocol;
+    timer->reactor = s->reactor;
+  } else {
+    timer->reactor = plait__here();
+  }
+}
+
+void plait_timer_start(plait_timer *timer, uint64_t after_ms,
+                       uint64_t every_ms) {
+  plait_reactor *r = timer->reactor;
+  if (r == NULL)
+    return; /* initialised where no reactor runs */
+  if (plait__alarm_is_set(&timer->alarm))
+    plait__wheel_unset(&r->wheel, &timer->alarm);
+  else if (!timer_link(timer))
+    return;
+  timer->every_ms = every_ms;
+  plait__reactor_alarm(r, &timer->alarm, after_ms);
+}
+
+void plait_timer_stop(plait_timer *timer) {
+  if (!plait__alarm_is_set(&timer->alarm))
+    return;
+  plait__wheel_unset(&timer->reactor->wheel, &timer->alarm);
+  timer_unlink(timer);
+}
+
+bool plait_timer_active(const plait_timer *timer) {
+  return plait__alarm_is_set(&timer->alarm);
+}
+
+void plait__timers_stop(plait_reactor *r, plait_protocol *p) {
+  plait__instance *header = plait__instance_of(p);
+  while (header->timers != NULL && header->timers != &over) {
+    plait_timer *timer = header->timers;
+    plait__wheel_unset(&r->wheel, &timer->alarm);
+    timer_unlink(timer);
+  }
+  header->timers = &over;
+}
