@@ -1,0 +1,128 @@
+/* What the files of the libuv backend share. */
+#ifndef PLAIT_UV_BACKEND_H
+#define PLAIT_UV_BACKEND_H
+
+#include <uv.h>
+
+#include <sys/socket.h>
+
+#include <plait/error.h>
+
+#include "core/driver.h"
+
+/* ---- address.c: plait_address and struct sockaddr ------------------------ */
+
+/* PLAIT_EINVAL: no family, or a path that has no end or no beginning. */
+int plait__uv_to_sockaddr(const plait_address *address,
+                          struct sockaddr_storage *ret, socklen_t *ret_len);
+void plait__uv_from_sockaddr(const struct sockaddr_storage *sa, socklen_t len,
+                             plait_address *ret);
+
+/* ---- loop.c -------------------------------------------------------------- */
+
+struct plait__loop {
+  uv_loop_t uv; /* uv.data: the reactor */
+  uv_async_t async;
+  uv_timer_t timer;
+  uv_check_t check;
+  /* In milliseconds of uv_now(), UINT64_MAX for never: what arm() asked for,
+   * and what |timer| is set to, which is never later. */
+  uint64_t deadline_ms, timer_ms;
+  uv_signal_t interrupt, terminate; /* once |has_signals| */
+  bool has_signals;
+  void (*signal_fn)(void *arg);
+  void *signal_arg;
+};
+
+int plait__uv_loop_new(plait_reactor *reactor, plait__loop **ret);
+void plait__uv_loop_run(plait__loop *loop);
+void plait__uv_loop_stop(plait__loop *loop);
+void plait__uv_loop_free(plait__loop *loop);
+void plait__uv_wake(plait__loop *loop);
+void plait__uv_arm(plait__loop *loop, uint64_t deadline_ns);
+
+/* ---- signal.c ------------------------------------------------------------ */
+
+int plait__uv_signals_open(plait__loop *loop, void (*fn)(void *arg), void *arg);
+void plait__uv_signals_close(plait__loop *loop);
+
+/* ---- socket.c: a descriptor under a uv_poll_t ---------------------------- */
+
+/* There may be a million of these: every byte of it counts. */
+typedef struct plait__uv_socket {
+  plait__socket base; /* first: sockets are cast to this */
+  uv_poll_t poll;
+  int fd;           /* -1 once closed */
+  uint8_t interest; /* what |poll| watches */
+  bool fin;         /* ours is out */
+} plait__uv_socket;
+
+static inline plait__uv_socket *plait__uv_socket_of(plait__socket *socket) {
+  return (plait__uv_socket *)socket;
+}
+
+int plait__uv_attach(plait__loop *loop, plait__socket *socket, int fd);
+int plait__uv_fd(const plait__socket *socket);
+void plait__uv_interest(plait__socket *socket, unsigned interest);
+void plait__uv_close(plait__socket *socket, bool reset);
+void plait__uv_close_fd(int fd);
+
+/* ---- stream.c ------------------------------------------------------------ */
+
+ptrdiff_t plait__uv_read(plait__socket *socket, void *buffer, size_t len);
+ptrdiff_t plait__uv_writev(plait__socket *socket, const plait__iovec *v,
+                           size_t n);
+int plait__uv_shut_wr(plait__socket *socket);
+size_t plait__uv_unsettled(plait__socket *socket);
+
+/* ---- option.c ------------------------------------------------------------ */
+
+int plait__uv_names(int fd, bool peer, plait_address *ret);
+int plait__uv_option(plait__socket *socket, plait__option option,
+                     unsigned value);
+/* setsockopt() of an int. */
+int plait__uv_set(int fd, int level, int name, int value);
+
+/* ---- listen.c, path.c, connect.c ----------------------------------------- */
+
+int plait__uv_listen(const plait__listen_spec *spec, int *ret_fds,
+                     const char **ret_step);
+int plait__uv_accept(plait__socket *listening, int *ret_fd,
+                     plait_address *ret_peer);
+void plait__uv_refuse(plait__socket *listening);
+
+int plait__uv_path_listen(const plait__listen_spec *spec, int *ret_fd,
+                          const char **ret_step);
+/* Before |fd| is closed: if it is a listener that made its path, and the path
+ * is still the one it made, removes it. */
+void plait__uv_path_forget(int fd);
+
+int plait__uv_connect(const plait_address *peer, const plait_address *local,
+                      int *ret_fd, const char **ret_step);
+int plait__uv_finish_connect(plait__socket *socket);
+int plait__uv_adopt(int fd, bool listening);
+
+/* ---- os.c and thread.c --------------------------------------------------- */
+
+uint64_t plait__uv_now_ns(void);
+int64_t plait__uv_wall_s(void);
+void *plait__uv_alloc(void *old, size_t size, const char *site);
+void plait__uv_fatal(const char *text);
+unsigned plait__uv_descriptor_limit(void);
+
+int plait__uv_thread_start(void (*fn)(void *arg), void *arg, const char *name,
+                           int cpu, plait__thread **ret);
+void plait__uv_thread_join(plait__thread *thread);
+int plait__uv_enter(int cpu, void **ret_saved);
+void plait__uv_leave(void *saved);
+void plait__uv_yield(void);
+unsigned plait__uv_cpu_count(void);
+int plait__uv_cpu_number(unsigned i);
+
+/* ---- stdio.c ------------------------------------------------------------- */
+
+int plait__uv_stdio_open(const plait__os *os, int *ret_fd, plait__stdio **ret,
+                         const char **ret_step);
+void plait__uv_stdio_close(plait__stdio *stdio, uint32_t wait_ms);
+
+#endif

@@ -1,0 +1,92 @@
+/* The libuv backend's three tables.
+ *
+ * libuv is the poller here, and nothing else: it watches descriptors that are
+ * ours (uv_poll_t), wakes the loop (uv_async_t, uv_timer_t) and catches
+ * signals.  Every byte moves by our own system calls, so that a message costs
+ * what it costs on raw epoll. */
+#include "uv/backend.h"
+
+/* Codes pass through the seam as they are. */
+#define SAME(name)                                                             \
+  _Static_assert((int)PLAIT_##name == (int)UV_##name, #name " differs")
+SAME(EACCES);
+SAME(EADDRINUSE);
+SAME(EADDRNOTAVAIL);
+SAME(EAFNOSUPPORT);
+SAME(EAGAIN);
+SAME(EBADF);
+SAME(EBUSY);
+SAME(ECANCELED);
+SAME(ECONNABORTED);
+SAME(ECONNREFUSED);
+SAME(ECONNRESET);
+SAME(EHOSTUNREACH);
+SAME(EINVAL);
+SAME(EIO);
+SAME(EMFILE);
+SAME(ENETUNREACH);
+SAME(ENFILE);
+SAME(ENOBUFS);
+SAME(ENOENT);
+SAME(ENOMEM);
+SAME(ENOTSOCK);
+SAME(ENOTSUP);
+SAME(EPERM);
+SAME(EPIPE);
+SAME(ETIMEDOUT);
+
+static const plait__io io = {
+    .socket_bytes = sizeof(plait__uv_socket),
+    .listen = plait__uv_listen,
+    .accept = plait__uv_accept,
+    .refuse = plait__uv_refuse,
+    .connect = plait__uv_connect,
+    .finish_connect = plait__uv_finish_connect,
+    .adopt = plait__uv_adopt,
+    .attach = plait__uv_attach,
+    .fd = plait__uv_fd,
+    .interest = plait__uv_interest,
+    .read = plait__uv_read,
+    .writev = plait__uv_writev,
+    .shut_wr = plait__uv_shut_wr,
+    .unsettled = plait__uv_unsettled,
+    .close = plait__uv_close,
+    .close_fd = plait__uv_close_fd,
+    .names = plait__uv_names,
+    .option = plait__uv_option,
+};
+
+static const plait__os os = {
+    .now_ns = plait__uv_now_ns,
+    .wall_s = plait__uv_wall_s,
+    .alloc = plait__uv_alloc,
+    .loop_new = plait__uv_loop_new,
+    .loop_run = plait__uv_loop_run,
+    .loop_stop = plait__uv_loop_stop,
+    .loop_free = plait__uv_loop_free,
+    .wake = plait__uv_wake,
+    .arm = plait__uv_arm,
+    .thread_start = plait__uv_thread_start,
+    .thread_join = plait__uv_thread_join,
+    .enter = plait__uv_enter,
+    .leave = plait__uv_leave,
+    .yield = plait__uv_yield,
+    .cpu_count = plait__uv_cpu_count,
+    .cpu_number = plait__uv_cpu_number,
+    .fatal = plait__uv_fatal,
+};
+
+static const plait__host host = {
+    .descriptor_limit = plait__uv_descriptor_limit,
+    .signals_open = plait__uv_signals_open,
+    .signals_close = plait__uv_signals_close,
+    .stdio_open = plait__uv_stdio_open,
+    .stdio_close = plait__uv_stdio_close,
+};
+
+const plait__driver plait__uv_driver = {
+    .name = "libuv",
+    .io = &io,
+    .os = &os,
+    .host = &host,
+};

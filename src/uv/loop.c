@@ -1,0 +1,125 @@
+/* A reactor's loop: when plait__turn() is called, and by what.
+ *
+ *   libuv's iteration:  timers -> poll [dispatch, async, signals] -> check
+ *                          |                                           |
+ *                          +---> plait__turn() if the deadline is due  |
+ *                                plait__turn() after every batch <-----+
+ *
+ * A deadline ends the poll phase, so as a rule it is the check handle whose
+ * turn serves it; that turn arms a later one, and the timer, when it fires in
+ * the next iteration, merely starts itself anew.  It takes a turn of its own
+ * only if the deadline came due after the check. */
+#include "uv/backend.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { NS_PER_MS = 1000000 };
+static const uint64_t NEVER = UINT64_MAX;
+
+static void loop_on_async(uv_async_t *async) {
+  (void)async; /* It ended the poll phase; the check handle does the rest. */
+}
+
+static void loop_on_check(uv_check_t *check) {
+  plait__turn(check->loop->data);
+}
+
+static void loop_on_timer(uv_timer_t *timer);
+
+/* Counted from uv_now() and not from the clock, the expiry libuv computes is
+ * |ms| exactly, however old its idea of now is.  Its now is never ahead of
+ * the clock, so nothing fires early. */
+static void loop_start_timer(plait__loop *loop, uint64_t ms) {
+  uint64_t now = uv_now(&loop->uv);
+  loop->timer_ms = ms;
+  uv_timer_start(&loop->timer, loop_on_timer, ms > now ? ms - now : 0, 0);
+}
+
+static void loop_on_timer(uv_timer_t *timer) {
+  plait__loop *loop = (plait__loop *)timer->loop;
+  loop->timer_ms = NEVER;
+  if (loop->deadline_ms == NEVER)
+    return;
+  if (loop->deadline_ms > uv_now(&loop->uv)) {
+    loop_start_timer(loop, loop->deadline_ms);
+    return;
+  }
+  loop->deadline_ms = NEVER;
+  plait__turn(loop->uv.data);
+}
+
+int plait__uv_loop_new(plait_reactor *reactor, plait__loop **ret) {
+  plait__loop *loop = plait__uv_alloc(NULL, sizeof *loop, "loop");
+  if (!loop)
+    return PLAIT_ENOMEM;
+  *loop = (plait__loop){.deadline_ms = NEVER, .timer_ms = NEVER};
+  int rc = uv_loop_init(&loop->uv);
+  if (rc)
+    goto fail_alloc;
+  loop->uv.data = reactor;
+  rc = uv_async_init(&loop->uv, &loop->async, loop_on_async);
+  if (rc)
+    goto fail_loop;
+  uv_timer_init(&loop->uv, &loop->timer); /* these three cannot fail */
+  uv_check_init(&loop->uv, &loop->check);
+  uv_check_start(&loop->check, loop_on_check);
+  *ret = loop;
+  return 0;
+
+fail_loop:
+  uv_loop_close(&loop->uv);
+fail_alloc:
+  plait__uv_alloc(loop, 0, "loop");
+  return rc;
+}
+
+void plait__uv_loop_run(plait__loop *loop) {
+  uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void plait__uv_loop_stop(plait__loop *loop) {
+  uv_stop(&loop->uv);
+}
+
+static void loop_check_closing(uv_handle_t *handle, void *arg) {
+  (void)arg;
+  assert(uv_is_closing(handle) && "a socket outlives its loop");
+  (void)handle;
+}
+
+void plait__uv_loop_free(plait__loop *loop) {
+  if (loop->has_signals) {
+    uv_close((uv_handle_t *)&loop->interrupt, NULL);
+    uv_close((uv_handle_t *)&loop->terminate, NULL);
+  }
+  uv_close((uv_handle_t *)&loop->check, NULL);
+  uv_close((uv_handle_t *)&loop->timer, NULL);
+  uv_close((uv_handle_t *)&loop->async, NULL);
+  /* One left open would make uv_run() wait for ever. */
+  uv_walk(&loop->uv, loop_check_closing, NULL);
+  /* A stop that came when the loop no longer ran ends the first run at once. */
+  while (uv_run(&loop->uv, UV_RUN_DEFAULT)) {
+  }
+  int rc = uv_loop_close(&loop->uv);
+  assert(rc == 0);
+  (void)rc;
+  plait__uv_alloc(loop, 0, "loop");
+}
+
+void plait__uv_wake(plait__loop *loop) {
+  int saved = errno; /* a signal handler may be calling */
+  uv_async_send(&loop->async);
+  errno = saved;
+}
+
+void plait__uv_arm(plait__loop *loop, uint64_t deadline_ns) {
+  uint64_t ms = NEVER;
+  if (deadline_ns != NEVER)
+    ms = deadline_ns / NS_PER_MS + (deadline_ns % NS_PER_MS != 0);
+  loop->deadline_ms = ms;
+  /* A timer that fires too soon looks again; moving it each time a deadline
+   * moves away would cost more. */
+  if (ms < loop->timer_ms)
+    loop_start_timer(loop, ms);
+}

@@ -1,0 +1,60 @@
+/* Bytes in and out of a connected socket: one system call each. */
+#include "uv/backend.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+_Static_assert(sizeof(plait__iovec) == sizeof(struct iovec), "cast below");
+_Static_assert(offsetof(plait__iovec, data) == offsetof(struct iovec, iov_base),
+               "cast below");
+_Static_assert(offsetof(plait__iovec, len) == offsetof(struct iovec, iov_len),
+               "cast below");
+
+ptrdiff_t plait__uv_read(plait__socket *socket, void *buffer, size_t len) {
+  ssize_t n = recv(plait__uv_socket_of(socket)->fd, buffer, len, 0);
+  return n < 0 ? -errno : n;
+}
+
+/* send() takes one piece for less than sendmsg() does. */
+ptrdiff_t plait__uv_writev(plait__socket *socket, const plait__iovec *v,
+                           size_t n) {
+  int fd = plait__uv_socket_of(socket)->fd;
+  ssize_t sent;
+  if (n == 1) {
+    sent = send(fd, v->data, v->len, MSG_NOSIGNAL);
+  } else {
+    struct msghdr message = {
+        .msg_iov = (struct iovec *)v, /* only read */
+        .msg_iovlen = n < IOV_MAX ? n : IOV_MAX,
+    };
+    sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+  }
+  return sent < 0 ? -errno : sent;
+}
+
+int plait__uv_shut_wr(plait__socket *socket) {
+  plait__uv_socket *s = plait__uv_socket_of(socket);
+  if (shutdown(s->fd, SHUT_WR))
+    return -errno;
+  s->fin = true;
+  return 0;
+}
+
+/* TCP counts our FIN as one byte until it is acknowledged, and as it is the
+ * last of them it is unacknowledged as long as anything is.  UNIX counts the
+ * memory of what the peer has not read, where one byte more or less does not
+ * tell zero from the rest.  The peer's FIN is not in FIONREAD. */
+size_t plait__uv_unsettled(plait__socket *socket) {
+  plait__uv_socket *s = plait__uv_socket_of(socket);
+  int out = 0, in = 0;
+  if (ioctl(s->fd, SIOCOUTQ, &out) || out < 0)
+    out = 0;
+  if (s->fin && out > 0)
+    out--;
+  if (ioctl(s->fd, FIONREAD, &in) || in < 0)
+    in = 0;
+  return (size_t)out + (size_t)in;
+}
