@@ -1,0 +1,386 @@
+/* Endpoint strings, from fields to what they ask for.
+ *
+ * A table says which arguments and keys each type has.  Fields are matched
+ * with it first (unknown, twice, missing, too many), in one place for all
+ * types; then the type's own function reads the values.
+ */
+#include "endpoint/spec.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <plait/error.h>
+
+#include "endpoint/complain.h"
+#include "endpoint/parse.h"
+#include "endpoint/value.h"
+
+enum { SPEC_ARGS = 2, SPEC_KEYS = 2 };
+
+typedef struct spec_reader spec_reader;
+
+typedef struct spec_type {
+  const char *name;
+  plait__kind kind;
+  const char *example;
+  const char *args[SPEC_ARGS]; /* all of them are needed */
+  const char *keys[SPEC_KEYS]; /* none of them is */
+  int (*read)(const spec_reader *r, plait__endpoint *ret);
+} spec_type;
+
+/* A string with its fields, in the order of the type's tables. */
+struct spec_reader {
+  const char *text;
+  const char *example;
+  const spec_type *type;
+  plait__fields fields;
+  const char *args[SPEC_ARGS];
+  const char *keys[SPEC_KEYS]; /* NULL: not given */
+};
+
+/* ---- one value ----------------------------------------------------------- */
+
+static int spec_number(const spec_reader *r, const char *field,
+                       const char *value, unsigned min, unsigned max,
+                       unsigned *ret) {
+  if (value == NULL || plait__value_number(value, 10, min, max, ret))
+    return 0;
+  return plait__complain(r->text, field, value, r->example,
+                         "is not a number from %u to %u", min, max);
+}
+
+static int spec_port(const spec_reader *r, const char *value, unsigned min,
+                     uint16_t *ret) {
+  unsigned port = 0;
+  int code = spec_number(r, "port", value, min, UINT16_MAX, &port);
+
+  if (code == 0)
+    *ret = (uint16_t)port;
+  return code;
+}
+
+static int spec_mode(const spec_reader *r, const char *value, int *ret) {
+  unsigned mode;
+
+  *ret = -1;
+  if (value == NULL)
+    return 0;
+  if (!plait__value_number(value, 8, 0, 0777, &mode))
+    return plait__complain(r->text, "mode", value, r->example,
+                           "is not an octal number from 0 to 777");
+  *ret = (int)mode;
+  return 0;
+}
+
+static int spec_timeout(const spec_reader *r, const char *value,
+                        uint32_t *ret) {
+  if (value == NULL || plait__value_seconds(value, PLAIT__CONNECT_MS_MAX, ret))
+    return 0;
+  return plait__complain(r->text, "timeout", value, r->example,
+                         "is not a number of seconds from 0.001 to %d",
+                         PLAIT__CONNECT_MS_MAX / 1000);
+}
+
+static int spec_ip(const spec_reader *r, const char *field, const char *value,
+                   uint16_t port, plait_address *ret) {
+  if (plait__value_ip(value, port, ret))
+    return 0;
+  if (plait__value_is_name(value))
+    return plait__complain(r->text, field, value, r->example,
+                           "is a name; only numeric addresses work");
+  if (strchr(value, '%') != NULL)
+    return plait__complain(r->text, field, value, r->example,
+                           "is not an IP address; a zone is a number, "
+                           "as in fe80\\:\\:1%%2");
+  return plait__complain(r->text, field, value, r->example,
+                         "is not an IP address");
+}
+
+static int spec_path(const spec_reader *r, plait_address *ret) {
+  const char *path = r->args[0];
+  size_t len = strlen(path);
+
+  if (len == 0)
+    return plait__complain(r->text, "path", NULL, r->example, "empty");
+  if (len >= PLAIT_UNIX_PATH_MAX)
+    return plait__complain(r->text, "path", NULL, r->example,
+                           "%u bytes, and %d are the most", (unsigned)len,
+                           PLAIT_UNIX_PATH_MAX - 1);
+  ret->family = PLAIT_UNIX;
+  memcpy(ret->path, path, len + 1);
+  return 0;
+}
+
+/* ---- the types ----------------------------------------------------------- */
+
+static bool spec_is_any(const plait_address *a) {
+  static const uint8_t zero[sizeof a->ip];
+
+  return memcmp(a->ip, zero, sizeof zero) == 0;
+}
+
+/* What both tcp and tcp6 listen on, when |family| is that of no interface. */
+static int spec_interface(const spec_reader *r, uint8_t family,
+                          plait__endpoint *ret) {
+  uint16_t port = 0;
+  int code = spec_port(r, r->args[0], 0, &port);
+
+  if (code == 0)
+    code = spec_number(r, "backlog", r->keys[1], 1, PLAIT__BACKLOG_MAX,
+                       &ret->backlog);
+  if (code == 0 && r->keys[0] != NULL)
+    return spec_ip(r, "interface", r->keys[0], port, &ret->address);
+  ret->address.family = family;
+  ret->address.port = port;
+  return code;
+}
+
+static int spec_listen_tcp(const spec_reader *r, plait__endpoint *ret) {
+  int code = spec_interface(r, PLAIT_IPV4, ret);
+
+  ret->dual = ret->address.family == PLAIT_IPV6 && spec_is_any(&ret->address);
+  return code;
+}
+
+static int spec_listen_tcp6(const spec_reader *r, plait__endpoint *ret) {
+  int code = spec_interface(r, PLAIT_IPV6, ret);
+
+  if (code == 0 && ret->address.family != PLAIT_IPV6)
+    return plait__complain(r->text, "interface", r->keys[0], r->example,
+                           "is an IPv4 address, and tcp6 takes IPv6 alone");
+  return code;
+}
+
+static int spec_listen_unix(const spec_reader *r, plait__endpoint *ret) {
+  int code = spec_path(r, &ret->address);
+
+  if (code == 0)
+    code = spec_mode(r, r->keys[0], &ret->mode);
+  if (code == 0)
+    code = spec_number(r, "backlog", r->keys[1], 1, PLAIT__BACKLOG_MAX,
+                       &ret->backlog);
+  return code;
+}
+
+static int spec_listen_fd(const spec_reader *r, plait__endpoint *ret) {
+  unsigned fd = 0;
+  int code = spec_number(r, "descriptor", r->args[0], 0, INT_MAX, &fd);
+
+  ret->fd = (int)fd;
+  return code;
+}
+
+static int spec_stdio(const spec_reader *r, plait__endpoint *ret) {
+  (void)r;
+  (void)ret;
+  return 0;
+}
+
+static int spec_bind(const spec_reader *r, plait__endpoint *ret) {
+  int code;
+
+  if (r->keys[1] == NULL)
+    return 0;
+  code = spec_ip(r, "bind", r->keys[1], 0, &ret->local);
+  if (code == 0 && ret->local.family != ret->address.family)
+    return plait__complain(r->text, "bind", r->keys[1], r->example,
+                           "is IPv%d, and the host is IPv%d",
+                           (int)ret->local.family, (int)ret->address.family);
+  return code;
+}
+
+static int spec_connect_tcp(const spec_reader *r, plait__endpoint *ret) {
+  uint16_t port = 0;
+  int code = spec_ip(r, "host", r->args[0], 0, &ret->address);
+
+  if (code == 0)
+    code = spec_port(r, r->args[1], 1, &port);
+  ret->address.port = port;
+  if (code == 0)
+    code = spec_timeout(r, r->keys[0], &ret->timeout_ms);
+  return code == 0 ? spec_bind(r, ret) : code;
+}
+
+static int spec_connect_unix(const spec_reader *r, plait__endpoint *ret) {
+  int code = spec_path(r, &ret->address);
+
+  return code == 0 ? spec_timeout(r, r->keys[0], &ret->timeout_ms) : code;
+}
+
+static const spec_type spec_servers[] = {
+    {"tcp",
+     PLAIT__KIND_TCP,
+     "tcp:8000:interface=127.0.0.1",
+     {"port"},
+     {"interface", "backlog"},
+     spec_listen_tcp},
+    {"tcp6",
+     PLAIT__KIND_TCP6,
+     "tcp6:8000:interface=\\:\\:1",
+     {"port"},
+     {"interface", "backlog"},
+     spec_listen_tcp6},
+    {"unix",
+     PLAIT__KIND_UNIX,
+     "unix:/run/x.sock:mode=660",
+     {"path"},
+     {"mode", "backlog"},
+     spec_listen_unix},
+    {"fd", PLAIT__KIND_FD, "fd:3", {"descriptor"}, {NULL}, spec_listen_fd},
+    {"stdio", PLAIT__KIND_STDIO, "stdio:", {NULL}, {NULL}, spec_stdio},
+    {NULL, PLAIT__KIND_TCP, NULL, {NULL}, {NULL}, NULL},
+};
+
+static const spec_type spec_clients[] = {
+    {"tcp",
+     PLAIT__KIND_TCP,
+     "tcp:127.0.0.1:8000:timeout=0.5",
+     {"host", "port"},
+     {"timeout", "bind"},
+     spec_connect_tcp},
+    {"unix",
+     PLAIT__KIND_UNIX,
+     "unix:/run/x.sock:timeout=5",
+     {"path"},
+     {"timeout"},
+     spec_connect_unix},
+    {"stdio", PLAIT__KIND_STDIO, "stdio:", {NULL}, {NULL}, spec_stdio},
+    {NULL, PLAIT__KIND_TCP, NULL, {NULL}, {NULL}, NULL},
+};
+
+/* ---- fields, matched with the tables ------------------------------------- */
+
+/* Appends |name| to the list "a, b" in |buffer| of |size| bytes. */
+static void spec_list_add(char *buffer, size_t size, const char *name) {
+  size_t len = strlen(buffer);
+
+  snprintf(buffer + len, size - len, "%s%s", len > 0 ? ", " : "", name);
+}
+
+static const spec_type *spec_find(const spec_type *types, const char *name) {
+  for (; types->name != NULL; types++)
+    if (strcmp(types->name, name) == 0)
+      return types;
+  return NULL;
+}
+
+static int spec_match_type(spec_reader *r, const spec_type *types) {
+  const plait__field *first = &r->fields.field[0];
+  const char *name = first->value;
+  char list[64] = "";
+
+  if (first->key != NULL)
+    return plait__complain(r->text, "type", first->key, r->example,
+                           "is followed by '='; the type ends in ':'");
+  r->type = spec_find(types, name);
+  if (r->type != NULL) {
+    r->example = r->type->example;
+    return 0;
+  }
+  for (const spec_type *t = types; t->name != NULL; t++)
+    spec_list_add(list, sizeof list, t->name);
+  if (types == spec_clients && spec_find(spec_servers, name) != NULL)
+    return plait__complain(r->text, "type", name, r->example,
+                           "can only listen; these connect: %s", list);
+  return plait__complain(r->text, "type", name, r->example, "is none of %s",
+                         list);
+}
+
+/* Twisted says bindAddress, which stays good for the strings that have it. */
+static bool spec_key_is(const char *name, const char *key) {
+  return strcmp(name, key) == 0 ||
+         (strcmp(name, "bind") == 0 && strcmp(key, "bindAddress") == 0);
+}
+
+static int spec_unknown_key(const spec_reader *r, const char *key) {
+  char list[64] = "";
+
+  for (size_t i = 0; i < SPEC_KEYS && r->type->keys[i] != NULL; i++)
+    spec_list_add(list, sizeof list, r->type->keys[i]);
+  if (list[0] == '\0')
+    return plait__complain(r->text, "key", key, r->example,
+                           "is unknown; %s has no keys", r->type->name);
+  return plait__complain(r->text, "key", key, r->example,
+                         "is unknown; the keys of %s are %s", r->type->name,
+                         list);
+}
+
+static int spec_match_key(spec_reader *r, const plait__field *field) {
+  for (size_t i = 0; i < SPEC_KEYS && r->type->keys[i] != NULL; i++) {
+    if (!spec_key_is(r->type->keys[i], field->key))
+      continue;
+    if (r->keys[i] != NULL)
+      return plait__complain(r->text, r->type->keys[i], NULL, r->example,
+                             "given twice");
+    r->keys[i] = field->value;
+    return 0;
+  }
+  return spec_unknown_key(r, field->key);
+}
+
+static int spec_match_arg(spec_reader *r, const plait__field *field) {
+  for (size_t i = 0; i < SPEC_ARGS && r->type->args[i] != NULL; i++) {
+    if (r->args[i] != NULL)
+      continue;
+    r->args[i] = field->value;
+    return 0;
+  }
+  return plait__complain(r->text, "argument", field->value, r->example,
+                         "is one too many; ':' within a value is written "
+                         "'\\:', as in \\:\\:1");
+}
+
+static int spec_match(spec_reader *r) {
+  const plait__fields *fields = &r->fields;
+  size_t count = fields->count;
+  int code = 0;
+
+  /* "stdio:" has no argument rather than an empty one. */
+  if (count == 2 && fields->field[1].key == NULL &&
+      fields->field[1].value[0] == '\0')
+    count = 1;
+  for (size_t i = 1; code == 0 && i < count; i++)
+    code = fields->field[i].key != NULL ? spec_match_key(r, &fields->field[i])
+                                        : spec_match_arg(r, &fields->field[i]);
+  for (size_t i = 0; code == 0 && i < SPEC_ARGS; i++)
+    if (r->type->args[i] != NULL && r->args[i] == NULL)
+      return plait__complain(r->text, r->type->args[i], NULL, r->example,
+                             "missing");
+  return code;
+}
+
+static int spec_read(const spec_type *types, const char *text,
+                     plait__endpoint *ret) {
+  plait__endpoint endpoint;
+  const char *problem;
+  spec_reader r;
+  int code;
+
+  memset(&r, 0, sizeof r);
+  r.text = text != NULL ? text : "";
+  r.example = types[0].example;
+  problem = plait__fields_parse(r.text, &r.fields);
+  if (problem != NULL)
+    return plait__complain(r.text, "string", NULL, r.example, "%s", problem);
+  code = spec_match_type(&r, types);
+  if (code == 0)
+    code = spec_match(&r);
+  if (code != 0)
+    return code;
+  memset(&endpoint, 0, sizeof endpoint);
+  endpoint.kind = r.type->kind;
+  endpoint.mode = -1;
+  code = r.type->read(&r, &endpoint);
+  if (code == 0)
+    *ret = endpoint;
+  return code;
+}
+
+int plait__endpoint_listen(const char *text, plait__endpoint *ret) {
+  return spec_read(spec_servers, text, ret);
+}
+
+int plait__endpoint_connect(const char *text, plait__endpoint *ret) {
+  return spec_read(spec_clients, text, ret);
+}

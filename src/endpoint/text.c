@@ -1,0 +1,92 @@
+/* The canonical text of an endpoint.  Reading it gives the same place again. */
+#include "endpoint/spec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "[", an IPv6 address, "%", a zone, "]", escaped: under 120. */
+enum { TEXT_IP_MAX = 160 };
+
+/* |text| with a backslash before what the grammar would take for its own;
+ * |out| has room for twice as much. */
+static const char *text_escape(const char *text, char *out) {
+  char *c = out;
+
+  for (; *text != '\0'; text++) {
+    if (*text == ':' || *text == '=' || *text == '\\')
+      *c++ = '\\';
+    *c++ = *text;
+  }
+  *c = '\0';
+  return out;
+}
+
+/* The escaped IP address of |a| without its port, an IPv6 one in brackets. */
+static const char *text_ip(const plait_address *a, char *out) {
+  char ip[PLAIT_ADDRESS_TEXT_MAX];
+
+  plait_address_format(a, ip, sizeof ip);
+  *strrchr(ip, ':') = '\0'; /* both families end in ":port" */
+  return text_escape(ip, out);
+}
+
+static void text_listen_ip(const plait__endpoint *e, char *buffer) {
+  bool is_tcp6 = e->kind == PLAIT__KIND_TCP6;
+  const char *type = is_tcp6 ? "tcp6" : "tcp";
+  const char *any = is_tcp6 ? "[\\:\\:]" : "0.0.0.0";
+  unsigned port = e->address.port;
+  char ip[TEXT_IP_MAX];
+  int len;
+
+  text_ip(&e->address, ip);
+  len = (int)strlen(ip);
+  if (strcmp(ip, any) == 0)
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "%s:%u", type, port);
+  else if (ip[0] == '[') /* as a value it needs no brackets */
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "%s:%u:interface=%.*s", type,
+             port, len - 2, ip + 1);
+  else
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "%s:%u:interface=%s", type, port,
+             ip);
+}
+
+static void text_unix(const plait__endpoint *e, char *buffer) {
+  char path[2 * PLAIT_UNIX_PATH_MAX];
+
+  snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "unix:%s",
+           text_escape(e->address.path, path));
+}
+
+const char *plait__endpoint_listen_text(const plait__endpoint *e,
+                                        char *buffer) {
+  switch (e->kind) {
+  case PLAIT__KIND_TCP:
+  case PLAIT__KIND_TCP6:
+    text_listen_ip(e, buffer);
+    break;
+  case PLAIT__KIND_UNIX:
+    text_unix(e, buffer);
+    break;
+  case PLAIT__KIND_FD:
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "fd:%d", e->fd);
+    break;
+  case PLAIT__KIND_STDIO:
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "stdio:");
+    break;
+  }
+  return buffer;
+}
+
+const char *plait__endpoint_connect_text(const plait__endpoint *e,
+                                         char *buffer) {
+  char ip[TEXT_IP_MAX];
+
+  if (e->kind == PLAIT__KIND_TCP)
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "tcp:%s:%u",
+             text_ip(&e->address, ip), (unsigned)e->address.port);
+  else if (e->kind == PLAIT__KIND_UNIX)
+    text_unix(e, buffer);
+  else
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "stdio:");
+  return buffer;
+}
