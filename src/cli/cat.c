@@ -1,0 +1,271 @@
+/* plait cat: joins two endpoints, the second of which is standard input and
+ * output unless another is named.
+ *
+ * Each side's bytes are written to the other; a side that cannot take more
+ * pauses the other's reading.  The end of one side's bytes ends the other
+ * side's output (a half-close), and once both have ended both are closed.
+ *
+ * A peer that closed and one that only stopped sending look the same until
+ * one writes to it.  So after the peer's end standard input goes on being
+ * sent, but is not waited for: at once if it is a terminal, else when it was
+ * silent for a while, both are closed. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { SILENCE_MS = 2000 };
+
+struct pair;
+
+struct side {
+  plait_factory factory;
+  struct pair *pair;
+  const char *endpoint;
+  plait_transport *transport; /* NULL before made and after lost */
+  bool ended;                 /* it has sent its last byte */
+};
+
+struct pair {
+  plait_runtime *runtime;
+  struct side sides[2];
+  int status;
+};
+
+/* An instance: what the pair knows of a side is in the side. */
+struct end {
+  plait_protocol base;
+  plait_timer silence;
+};
+
+static struct side *side_of(plait_protocol *p) {
+  return plait_container_of(p->factory, struct side, factory);
+}
+
+static struct side *other_side(struct side *side) {
+  struct side *sides = side->pair->sides;
+  return side == &sides[0] ? &sides[1] : &sides[0];
+}
+
+static bool is_stdio(const struct side *side) {
+  return strncmp(side->endpoint, "stdio:", 6) == 0;
+}
+
+static void close_both(struct pair *pair) {
+  for (int i = 0; i < 2; i++) {
+    if (pair->sides[i].transport != NULL) {
+      plait_close(pair->sides[i].transport);
+    }
+  }
+}
+
+/* One line, for the first thing that went wrong. */
+static void say_lost(struct side *side, int reason) {
+  if (side->pair->status == STATUS_DONE) {
+    fprintf(stderr, "plait: cat %s: %s\n", side->endpoint,
+            plait_strerror(reason));
+    side->pair->status = STATUS_FAILED;
+  }
+}
+
+/* ---- silence ----------------------------------------------------------- */
+
+static void wait_for_silence(struct side *side) {
+  if (side->transport == NULL || !is_stdio(side)) {
+    return;
+  }
+  struct end *end = plait_container_of(
+      plait_transport_protocol(side->transport), struct end, base);
+  plait_timer_start(&end->silence, isatty(STDIN_FILENO) ? 0 : SILENCE_MS, 0);
+}
+
+/* It is not silent while the other side has yet to take what it said. */
+static void fell_silent(plait_timer *timer) {
+  struct end *end = plait_container_of(timer, struct end, silence);
+  struct side *side = side_of(&end->base);
+  const struct side *other = other_side(side);
+  if (other->transport != NULL &&
+      plait_transport_queued(other->transport) > 0) {
+    plait_timer_start(timer, SILENCE_MS, 0);
+  } else {
+    close_both(side->pair);
+  }
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+static void connect_second(struct side *second) {
+  struct pair *pair = second->pair;
+  int code = plait_connect(pair->runtime, second->endpoint, &second->factory,
+                           NULL, NULL);
+  if (code < 0) {
+    pair->status = failed(code);
+    close_both(pair);
+  }
+}
+
+/* The second side is connected when the first one is, so that a refusal costs
+ * no standard input. */
+static void end_made(plait_protocol *p) {
+  struct end *end = plait_container_of(p, struct end, base);
+  struct side *side = side_of(p), *other = other_side(side);
+  side->transport = p->transport;
+  plait_timer_init(&end->silence, p->transport, fell_silent);
+  if (side == &side->pair->sides[0]) {
+    plait_pause_reading(p->transport);
+    connect_second(other);
+  } else if (other->transport != NULL) {
+    plait_resume_reading(other->transport);
+  } else {
+    plait_close(p->transport);
+  }
+}
+
+static void end_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  struct side *side = side_of(p), *other = other_side(side);
+  if (other->transport != NULL && !plait_write(other->transport, data, len)) {
+    plait_pause_reading(p->transport);
+  }
+  if (other->ended) {
+    wait_for_silence(side);
+  }
+}
+
+static void end_resume(plait_protocol *p) {
+  struct side *other = other_side(side_of(p));
+  if (other->transport != NULL) {
+    plait_resume_reading(other->transport);
+  }
+}
+
+static void end_eof(plait_protocol *p) {
+  struct side *side = side_of(p), *other = other_side(side);
+  side->ended = true;
+  if (other->ended) {
+    close_both(side->pair);
+    return;
+  }
+  if (other->transport != NULL) {
+    plait_write_eof(other->transport);
+  }
+  wait_for_silence(other);
+}
+
+/* Standard output gets what came before a failure; a socket is reset, or its
+ * peer would take a part for the whole. */
+static void end_lost(plait_protocol *p, int reason) {
+  struct side *side = side_of(p), *other = other_side(side);
+  side->transport = NULL;
+  if (reason != 0) {
+    say_lost(side, reason);
+  }
+  if (other->transport == NULL) {
+    return;
+  }
+  if (reason == 0 || is_stdio(other)) {
+    plait_close(other->transport);
+  } else {
+    plait_abort(other->transport);
+  }
+}
+
+static const plait_protocol_ops end_ops = {
+    .name = "cat",
+    .size = PLAIT_INSTANCE(struct end, base),
+    .connection_made = end_made,
+    .data_received = end_data,
+    .resume_writing = end_resume,
+    .eof_received = end_eof,
+    .connection_lost = end_lost,
+};
+
+static void end_failed(plait_factory *factory, plait_connector *connector,
+                       int reason) {
+  struct side *side = plait_container_of(factory, struct side, factory);
+  (void)connector;
+  side->pair->status = failed(reason);
+  close_both(side->pair);
+}
+
+/* ---- running ----------------------------------------------------------- */
+
+static const struct command cat_command = {
+    .name = "cat",
+    .usage = "ENDPOINT [ENDPOINT]",
+    .help =
+        "  plait cat tcp:127.0.0.1:4000\n"
+        "  plait cat 'tcp:[\\:\\:1]:4000'\n"
+        "  plait cat unix:/tmp/echo.sock <question >answer\n"
+        "  plait cat tcp:127.0.0.1:4000 unix:/tmp/echo.sock\n"
+        "\n"
+        "Connects, sends standard input and prints what comes back; with a\n"
+        "second endpoint, joins the two.  The end of input is passed on (a\n"
+        "half-close), and so is the peer's.  After the peer's end it goes on\n"
+        "sending until input ends or is silent for 2 seconds; a terminal is\n"
+        "not waited for.\n"
+        "\n"
+        "Exit status: 0 both ends closed in order; 1 the connection was\n"
+        "refused, was reset or lost bytes (why is on stderr); 2 wrong usage.\n"
+        "\n"
+        "Endpoints:\n"
+        "  tcp:HOST:PORT[:timeout=30][:bind=ADDRESS]  HOST is an address;\n"
+        "                                             IPv6 is [\\:\\:1]\n"
+        "  unix:PATH[:timeout=30]                     a UNIX socket\n"
+        "  stdio:                                     standard input and "
+        "output\n"
+        "A backslash before ':', '=' or '\\' makes it an ordinary character.\n",
+    .example = "tcp:127.0.0.1:4000",
+};
+
+static int cat_run(struct pair *pair) {
+  int code = plait_connect(pair->runtime, pair->sides[0].endpoint,
+                           &pair->sides[0].factory, NULL, NULL);
+  if (code < 0) {
+    return failed(code);
+  }
+  code = plait_run(pair->runtime);
+  if (code < 0 && pair->status == STATUS_DONE) {
+    fprintf(stderr, "plait: cat: %s\n", plait_strerror(code));
+    return STATUS_FAILED;
+  }
+  return pair->status;
+}
+
+static int cat(const char *first, const char *second) {
+  struct pair pair = {.sides = {{.endpoint = first}, {.endpoint = second}}};
+  for (int i = 0; i < 2; i++) {
+    struct side *side = &pair.sides[i];
+    side->pair = &pair;
+    side->factory.protocol = &end_ops;
+    side->factory.connect_failed = end_failed;
+    if (is_stdio(side)) {
+      /* A reader such as a pager may take its time. */
+      side->factory.limits.flush_ms = PLAIT_UNLIMITED;
+    }
+  }
+  const plait_runtime_options options = {.handle_signals = true};
+  int code = plait_runtime_new(&options, &pair.runtime);
+  if (code < 0) {
+    return failed(code);
+  }
+  int status = cat_run(&pair);
+  plait_runtime_free(pair.runtime);
+  return status;
+}
+
+int cat_main(int argc, char **argv) {
+  int count;
+  switch (options_parse(&cat_command, argc, argv, NULL, &count)) {
+  case OPTIONS_HELP:
+    return STATUS_DONE;
+  case OPTIONS_WRONG:
+    return STATUS_USAGE;
+  case OPTIONS_OK:
+    break;
+  }
+  if (count < 1 || count > 2) {
+    return wrong_usage(&cat_command, "one or two endpoints, not %d", count);
+  }
+  return cat(argv[0], count == 2 ? argv[1] : "stdio:");
+}

@@ -1,0 +1,96 @@
+/* What the files of the command `plait` share. */
+#ifndef PLAIT_CLI_H
+#define PLAIT_CLI_H
+
+#include <plait.h>
+
+/* ---- exit status ------------------------------------------------------- */
+
+enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+/* ---- options: options.c ------------------------------------------------ */
+
+/* One option of a subcommand; the help is made of the same table. */
+struct option {
+  const char *name;     /* "--reactors" */
+  const char *argument; /* "N|auto", or NULL for one that takes none */
+  const char *help;     /* what it does; a second line is indented */
+  /* Puts the value of |text| at |field|; NULL if it was right, else what it
+   * should have been, such as "a number from 1 to 64". */
+  const char *(*parse)(const char *text, void *field);
+  size_t offset;       /* of the field in the struct of the options */
+  const char *example; /* "--reactors 4" */
+};
+
+/* A subcommand. */
+struct command {
+  const char *name;
+  const char *usage;            /* what follows "usage: plait NAME " */
+  const char *help;             /* what it does, examples first */
+  const char *example;          /* right arguments, for error messages */
+  const struct option *options; /* ends with a NULL name; may be NULL */
+  void (*more_help)(void);      /* may be NULL */
+};
+
+enum options_answer { OPTIONS_OK, OPTIONS_HELP, OPTIONS_WRONG };
+
+/* Takes the options out of |argv|, wherever they stand, and stores them in
+ * |values|; |ret_count| is the number of arguments that are left.  --help has
+ * been answered on stdout, a mistake on stderr. */
+enum options_answer options_parse(const struct command *command, int argc,
+                                  char **argv, void *values, int *ret_count);
+
+/* The parse members. */
+const char *option_flag(const char *text, void *bool_field);
+const char *option_reactors(const char *text, void *unsigned_field);
+const char *option_length(const char *text, void *size_field);
+const char *option_seconds(const char *text, void *uint32_ms_field);
+
+/* Says what is wrong with the arguments, and shows right ones.
+ * STATUS_USAGE. */
+int wrong_usage(const struct command *command, const char *format, ...)
+    PLAIT_PRINTF(2, 3);
+
+/* Says why a plait function answered |code|.  STATUS_USAGE for a malformed
+ * endpoint, else STATUS_FAILED. */
+int failed(int code);
+
+/* ---- subcommands ------------------------------------------------------- */
+
+int serve_main(int argc, char **argv); /* serve.c */
+int cat_main(int argc, char **argv);   /* cat.c */
+
+/* ---- services: services.c ---------------------------------------------- */
+
+struct hall;
+struct serving;
+
+/* A row in the table of services. */
+struct service {
+  const char *name;
+  const char *summary;
+  const plait_protocol_ops *protocol;
+};
+
+/* A service with its endpoints: what stands between two '+'. */
+struct served {
+  plait_factory factory;
+  const struct service *service;
+  char **endpoints;
+  int count;
+  plait_listener **listeners;
+  size_t line_bytes_max; /* of line-echo */
+  struct hall *hall;     /* of chat, else NULL */
+  struct serving *serving;
+};
+
+#define served_of(f) plait_container_of(f, struct served, factory)
+
+const struct service *service_find(const char *name); /* or NULL */
+const char *service_names(void);                      /* "echo, discard" */
+void service_help(void);                              /* on stdout */
+
+extern const plait_line_ops line_echo; /* line_echo.c */
+extern const plait_line_ops chat;      /* chat.c */
+
+#endif

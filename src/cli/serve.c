@@ -1,0 +1,247 @@
+/* plait serve: listens with one or several services until it is stopped. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "hall.h"
+
+/* ---- options ----------------------------------------------------------- */
+
+struct serve_options {
+  unsigned reactors;
+  bool pin, quiet;
+  size_t line_bytes_max;
+  uint32_t idle_ms, grace_ms;
+};
+
+#define FIELD(member) offsetof(struct serve_options, member)
+
+static const struct option serve_table[] = {
+    {"--reactors", "N|auto",
+     "event loops, a thread each; auto: one per processor (1)", option_reactors,
+     FIELD(reactors), "--reactors 4"},
+    {"--pin", NULL, "binds each event loop's thread to a processor",
+     option_flag, FIELD(pin), "--pin"},
+    {"--max-length", "N", "longest line of line-echo, in bytes (16384)",
+     option_length, FIELD(line_bytes_max), "--max-length 1000"},
+    {"--idle", "S", "closes connections silent for S seconds; 0: never (300)",
+     option_seconds, FIELD(idle_ms), "--idle 60"},
+    {"--grace", "S", "when stopping, cuts what is left after S seconds (10)",
+     option_seconds, FIELD(grace_ms), "--grace 5"},
+    {"--quiet", NULL, "prints the endpoints and errors, nothing else",
+     option_flag, FIELD(quiet), "--quiet"},
+    {NULL, NULL, NULL, NULL, 0, NULL},
+};
+
+static const char serve_help[] =
+    "  plait serve echo tcp:4001\n"
+    "  plait serve chat tcp:4000:interface=127.0.0.1 unix:/tmp/chat.sock\n"
+    "  plait serve chat tcp:4000 + echo tcp:4001 tcp6:4001\n"
+    "  plait serve --reactors auto --idle 60 line-echo tcp:0\n"
+    "\n"
+    "Prints \"listening on ENDPOINT\" for each endpoint, with the real port\n"
+    "where 0 asked for a free one.  Ctrl-C or SIGTERM stops it in order:\n"
+    "what is under way is finished, and the exit status is 0.  A second one\n"
+    "cuts all connections, and the exit status is 1.\n"
+    "\n"
+    "Endpoints:\n"
+    "  tcp:PORT[:interface=ADDRESS][:backlog=N]   IPv4; interface=\\:\\: is\n"
+    "                                             IPv6 and IPv4\n"
+    "  tcp6:PORT[:interface=ADDRESS]              IPv6 only\n"
+    "  unix:PATH[:mode=660]                       a UNIX socket\n"
+    "  fd:3                                       a descriptor that listens\n"
+    "  stdio:                                     one connection: standard\n"
+    "                                             input and output\n"
+    "A backslash before ':', '=' or '\\' makes it an ordinary character.\n";
+
+static const struct command serve_command = {
+    .name = "serve",
+    .usage = "SERVICE ENDPOINT... [+ SERVICE ENDPOINT...] [OPTION...]",
+    .help = serve_help,
+    .example = "chat tcp:4000 + echo tcp:4001",
+    .options = serve_table,
+    .more_help = service_help,
+};
+
+/* ---- what is served ---------------------------------------------------- */
+
+struct serving {
+  struct served *first;
+  int count;
+  bool announced;
+  bool by_stdio; /* stdout belongs to a connection */
+};
+
+/* Says where we listen, once all of it works.  From the first reactor and
+ * before the first accept; SIGTERM is handled by then, so that a program that
+ * has read these lines may send it. */
+static void serve_started(plait_factory *factory) {
+  struct serving *serving = served_of(factory)->serving;
+  FILE *out = serving->by_stdio ? stderr : stdout;
+  if (serving->announced) {
+    return;
+  }
+  serving->announced = true;
+  for (int i = 0; i < serving->count; i++) {
+    const struct served *served = &serving->first[i];
+    for (int j = 0; j < served->count; j++) {
+      fprintf(out, "listening on %s\n",
+              plait_listener_endpoint(served->listeners[j]));
+    }
+  }
+  fflush(out);
+}
+
+static void serve_free(struct serving *serving) {
+  for (int i = 0; i < serving->count; i++) {
+    free(serving->first[i].listeners);
+    hall_free(serving->first[i].hall);
+  }
+  free(serving->first);
+}
+
+/* Makes |served| of the |count| words of one group. */
+static int serve_group(struct served *served, char **words, int count,
+                       const struct serve_options *options) {
+  if (count == 0) {
+    return wrong_usage(&serve_command, "no service named");
+  }
+  served->service = service_find(words[0]);
+  if (served->service == NULL) {
+    return wrong_usage(&serve_command, "no service \"%s\": there are %s",
+                       words[0], service_names());
+  }
+  if (count == 1) {
+    return wrong_usage(&serve_command, "%s has no endpoint", words[0]);
+  }
+  served->endpoints = words + 1;
+  served->listeners = calloc((size_t)count, sizeof(plait_listener *));
+  served->line_bytes_max = options->line_bytes_max;
+  served->factory.protocol = served->service->protocol;
+  served->factory.started = serve_started;
+  served->factory.limits.idle_ms = options->idle_ms;
+  if (served->service->protocol == &chat.base) {
+    served->hall = hall_new();
+  }
+  if (served->listeners == NULL ||
+      (served->service->protocol == &chat.base && served->hall == NULL)) {
+    fprintf(stderr, "plait: serve %s: out of memory\n", words[0]);
+    return STATUS_FAILED;
+  }
+  served->count = count - 1;
+  return STATUS_DONE;
+}
+
+/* Makes |serving| of the words, which '+' divides into groups. */
+static int serve_groups(struct serving *serving, char **words, int count,
+                        const struct serve_options *options) {
+  serving->first = calloc((size_t)count + 1, sizeof(struct served));
+  if (serving->first == NULL) {
+    fprintf(stderr, "plait: serve: out of memory\n");
+    return STATUS_FAILED;
+  }
+  for (int from = 0; from <= count;) {
+    int to = from;
+    while (to < count && strcmp(words[to], "+") != 0) {
+      serving->by_stdio |= strncmp(words[to], "stdio:", 6) == 0;
+      to++;
+    }
+    struct served *served = &serving->first[serving->count++];
+    served->serving = serving;
+    int status = serve_group(served, words + from, to - from, options);
+    if (status != STATUS_DONE) {
+      return status;
+    }
+    from = to + 1;
+  }
+  return STATUS_DONE;
+}
+
+static int serve_listen(plait_runtime *runtime, struct serving *serving) {
+  for (int i = 0; i < serving->count; i++) {
+    struct served *served = &serving->first[i];
+    for (int j = 0; j < served->count; j++) {
+      int code = plait_listen(runtime, served->endpoints[j], &served->factory,
+                              NULL, &served->listeners[j]);
+      if (code < 0) {
+        return failed(code);
+      }
+    }
+  }
+  return STATUS_DONE;
+}
+
+/* ---- running ----------------------------------------------------------- */
+
+static void serve_say_stopped(plait_runtime *runtime) {
+  unsigned long long accepted = 0;
+  for (unsigned i = 0; i < plait_runtime_reactors(runtime); i++) {
+    plait_reactor_stats stats;
+    plait_reactor_get_stats(plait_runtime_reactor(runtime, i), &stats);
+    accepted += stats.accepted;
+  }
+  fprintf(stderr, "plait: stopped after %llu connection%s\n", accepted,
+          accepted == 1 ? "" : "s");
+}
+
+static int serve_run(plait_runtime *runtime, struct serving *serving,
+                     bool quiet) {
+  int status = serve_listen(runtime, serving);
+  if (status != STATUS_DONE) {
+    return status;
+  }
+  int code = plait_run(runtime);
+  if (code == PLAIT_EDRAIN) {
+    fprintf(stderr, "plait: stop: connections were cut\n");
+    return STATUS_FAILED;
+  }
+  if (code < 0) {
+    return failed(code);
+  }
+  if (!quiet) {
+    serve_say_stopped(runtime);
+  }
+  return STATUS_DONE;
+}
+
+static int serve(struct serving *serving, const struct serve_options *options) {
+  const plait_runtime_options runtime_options = {
+      .reactors = options->reactors,
+      .pin = options->pin,
+      .handle_signals = true,
+      .grace_ms = options->grace_ms != 0 ? options->grace_ms : 1,
+  };
+  plait_runtime *runtime;
+  int code = plait_runtime_new(&runtime_options, &runtime);
+  if (code < 0) {
+    return failed(code);
+  }
+  int status = serve_run(runtime, serving, options->quiet);
+  plait_runtime_free(runtime);
+  return status;
+}
+
+int serve_main(int argc, char **argv) {
+  struct serve_options options = {
+      .line_bytes_max = PLAIT_LINE_BYTES_MAX,
+      .idle_ms = 300000,
+      .grace_ms = 10000,
+  };
+  int count;
+  switch (options_parse(&serve_command, argc, argv, &options, &count)) {
+  case OPTIONS_HELP:
+    return STATUS_DONE;
+  case OPTIONS_WRONG:
+    return STATUS_USAGE;
+  case OPTIONS_OK:
+    break;
+  }
+  struct serving serving = {0};
+  int status = serve_groups(&serving, argv, count, &options);
+  if (status == STATUS_DONE) {
+    status = serve(&serving, &options);
+  }
+  serve_free(&serving);
+  return status;
+}

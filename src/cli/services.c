@@ -1,0 +1,42 @@
+/* The services of `plait serve`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct service services[] = {
+    {"echo", "sends back what it gets (RFC 862)", &plait_echo},
+    {"discard", "throws away what it gets (RFC 863)", &plait_discard},
+    {"chargen", "sends lines of characters for ever (RFC 864)", &plait_chargen},
+    {"daytime", "sends date and time as text (RFC 867)", &plait_daytime},
+    {"time", "sends the time as 32 bits (RFC 868)", &plait_time},
+    {"line-echo", "sends back whole lines", &line_echo.base},
+    {"chat", "rooms, by lines: try it with nc", &chat.base},
+    {NULL, NULL, NULL},
+};
+
+const struct service *service_find(const char *name) {
+  for (const struct service *s = services; s->name != NULL; s++) {
+    if (strcmp(s->name, name) == 0) {
+      return s;
+    }
+  }
+  return NULL;
+}
+
+const char *service_names(void) {
+  static char names[128];
+  size_t len = 0;
+  for (const struct service *s = services; s->name != NULL; s++) {
+    len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+                            len > 0 ? ", " : "", s->name);
+  }
+  return names;
+}
+
+void service_help(void) {
+  printf("\nServices:\n");
+  for (const struct service *s = services; s->name != NULL; s++) {
+    printf("  %-19s %s\n", s->name, s->summary);
+  }
+}
