@@ -1,0 +1,63 @@
+/* The contract: what every transport does, whatever carries it.
+ *
+ * A behaviour is one function that scripts the ends of a world, plays it and
+ * says what must have happened.  Themes are files; contract.c has the table of
+ * what applies where.
+ */
+#ifndef PLAIT_TESTS_CONTRACT_H
+#define PLAIT_TESTS_CONTRACT_H
+
+#include "support/world.h"
+
+/* Where a behaviour applies. */
+enum {
+  ON_TCP = 1u << MEDIUM_TCP,
+  ON_UNIX = 1u << MEDIUM_UNIX,
+  ON_PAIR = 1u << MEDIUM_PAIR,
+  ON_KERNEL = 1u << 4, /* real sockets */
+  ON_MEMORY = 1u << 5, /* the backend in memory, with its virtual clock */
+
+  ON_STREAMS = ON_TCP | ON_UNIX | ON_PAIR,
+  ON_LISTENERS = ON_TCP | ON_UNIX,
+  ON_BOTH = ON_KERNEL | ON_MEMORY
+};
+
+struct behaviour {
+  const char *name;
+  void (*check)(struct world *w);
+  unsigned where;
+};
+
+/* Each ends with a nameless one. */
+extern const struct behaviour closing_behaviours[];
+extern const struct behaviour lifetime_behaviours[];
+extern const struct behaviour matrix_behaviours[];
+extern const struct behaviour reading_behaviours[];
+extern const struct behaviour stopping_behaviours[];
+extern const struct behaviour switching_behaviours[];
+extern const struct behaviour timer_behaviours[];
+extern const struct behaviour writing_behaviours[];
+
+/* Behaviour |i| of all themes, or NULL behind the last. */
+const struct behaviour *contract_behaviour(unsigned i);
+
+bool contract_applies(const struct behaviour *b, enum medium medium,
+                      unsigned backend);
+
+/* Prints what applies where. */
+void contract_print_table(unsigned backend, const unsigned *reactors,
+                          unsigned n);
+
+/* For scripts: |s| does this in |event|. */
+static inline void on(struct spy_side *side, enum spy_event event,
+                      spy_action *action) {
+  side->kinds[0].script.on[event] = action;
+}
+
+/* The same for what follows a switch. */
+static inline void on_next(struct spy_side *side, enum spy_event event,
+                           spy_action *action) {
+  side->kinds[1].script.on[event] = action;
+}
+
+#endif

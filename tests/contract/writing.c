@@ -1,0 +1,330 @@
+/* The contract: sending, water marks, ownership of bytes. */
+#include "contract/contract.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/pattern.h"
+#include "support/require.h"
+
+enum { BIG = 8 << 20, HIGH = 10000, LOW = 1000, PIECES = 300 };
+
+static void wait_a_little(struct spy *s) {
+  spy_pause(s);
+  spy_start_timer(s, 20, 0);
+}
+
+/* A client that reads nothing for a while. */
+static void late_reader(struct spy_side *side) {
+  on(side, SPY_MADE, wait_a_little);
+  on(side, SPY_TIMER, spy_resume);
+  side->kinds[0].script.flags = SPY_QUIET | SPY_VERIFY;
+}
+
+/* A client that reads nothing at all until it is aborted. */
+static void never_read(struct spy_side *side) {
+  on(side, SPY_MADE, spy_pause);
+}
+
+static void abort_peer(struct spy *s) {
+  plait_handle_abort(spy_peer_handle(s, 0));
+}
+
+/* ---- water marks ---------------------------------------------------------*/
+
+static void fill_to_the_mark(struct spy *s) {
+  bool more = true;
+  while (more) {
+    more = spy_send(s, 3000);
+    size_t queued = plait_transport_queued(s->base.transport);
+    require(more == (queued <= HIGH), "%zu queued, answer %d", queued, more);
+  }
+  s->scratch++;
+}
+
+/* One resume for each false, until the peer's buffers are long full. */
+static void check_low_and_go_on(struct spy *s) {
+  size_t queued = plait_transport_queued(s->base.transport);
+  require(queued <= LOW, "%zu queued at resume", queued);
+  require(s->count[SPY_RESUME] == s->scratch, "%u times false, %u resumes",
+          s->scratch, s->count[SPY_RESUME]);
+  if (s->sent < BIG)
+    fill_to_the_mark(s);
+  else
+    spy_start_timer(s, 5, 0);
+}
+
+static void resume_comes_once(struct world *w) {
+  w->server.factory.limits.high_bytes = HIGH;
+  w->server.factory.limits.low_bytes = LOW;
+  late_reader(&w->client);
+  on(&w->server, SPY_MADE, fill_to_the_mark);
+  on(&w->server, SPY_RESUME, check_low_and_go_on);
+  on(&w->server, SPY_TIMER, spy_close);
+  w->server.kinds[0].script.flags = SPY_QUIET;
+  world_play(w);
+  world_expect(w, "made lost(0)", "made data(*) lost(EOF)");
+  require(w->client.records[0].received >= BIG, "not all came");
+}
+
+static void set_marks_and_fill(struct spy *s) {
+  plait_transport_set_watermarks(s->base.transport, HIGH, LOW);
+  fill_to_the_mark(s);
+}
+
+static void marks_can_be_set(struct world *w) {
+  late_reader(&w->client);
+  on(&w->server, SPY_MADE, set_marks_and_fill);
+  on(&w->server, SPY_RESUME, check_low_and_go_on);
+  on(&w->server, SPY_TIMER, spy_close);
+  w->server.kinds[0].script.flags = SPY_QUIET;
+  world_play(w);
+  world_expect(w, "made lost(0)", "made data(*) lost(EOF)");
+  require(w->client.records[0].received >= BIG, "not all came");
+}
+
+static void write_below_the_mark(struct spy *s) {
+  require(spy_send(s, HIGH), "false at the mark");
+  spy_start_timer(s, 30, 0);
+}
+
+/* No resume_writing without a false. */
+static void no_resume_without_false(struct world *w) {
+  w->server.factory.limits.high_bytes = HIGH;
+  w->server.factory.limits.low_bytes = LOW;
+  late_reader(&w->client);
+  on(&w->server, SPY_MADE, write_below_the_mark);
+  on(&w->server, SPY_TIMER, spy_close);
+  world_play(w);
+  world_expect(w, "made timer lost(0)", "made data(10000) lost(EOF)");
+}
+
+static void write_twice_too_much(struct spy *s) {
+  plait_transport *t = s->base.transport;
+  spy_send(s, BIG);
+  require(!plait_transport_closing(t), "one big write is an error");
+  require(plait_transport_queued(t) > 100000, "%zu queued",
+          plait_transport_queued(t));
+  bool more = spy_send(s, 1);
+  require(!more, "more was welcome");
+  require(plait_transport_closing(t), "above the limit, and not closing");
+}
+
+static void hard_limit(struct world *w) {
+  w->server.factory.limits.queue_bytes_max = 100000;
+  never_read(&w->client);
+  on(&w->server, SPY_MADE, write_twice_too_much);
+  on(&w->server, SPY_LOST, abort_peer);
+  world_play(w);
+  world_expect(w, "made lost(EQUEUE)", "made lost(*)");
+  require(w->server.records[0].unsent > 0, "all was sent");
+}
+
+/* ---- owned bytes ---------------------------------------------------------*/
+
+enum { OWNED = 20, OWNED_BYTES = 300000 };
+
+/* Blocks of the pattern, and how often each was released. */
+struct owned {
+  uint8_t bytes[OWNED][OWNED_BYTES];
+  unsigned released[OWNED];
+};
+
+static struct owned owned;
+
+static void owned_release(void *arg, const void *data, size_t len) {
+  size_t i = (size_t)((unsigned *)arg - owned.released);
+  require(i < OWNED && data == owned.bytes[i] && len <= OWNED_BYTES,
+          "a release of something else");
+  owned.released[i]++;
+}
+
+static void owned_reset(void) {
+  memset(&owned, 0, sizeof owned);
+  for (size_t i = 0; i < OWNED; i++)
+    pattern_fill(owned.bytes[i], i * OWNED_BYTES, OWNED_BYTES);
+}
+
+static void owned_write(struct spy *s, size_t i, size_t len) {
+  plait_write_owned(s->base.transport, owned.bytes[i], len, owned_release,
+                    &owned.released[i]);
+}
+
+static void owned_check(unsigned n) {
+  for (unsigned i = 0; i < OWNED; i++)
+    require(owned.released[i] == (i < n), "block %u was released %u times", i,
+            owned.released[i]);
+}
+
+static void owned_write_all(struct spy *s) {
+  for (size_t i = 0; i < OWNED; i++)
+    owned_write(s, i, OWNED_BYTES);
+  spy_close(s);
+}
+
+static void owned_is_released_when_sent(struct world *w) {
+  owned_reset();
+  late_reader(&w->client);
+  on(&w->server, SPY_MADE, owned_write_all);
+  world_play(w);
+  world_expect(w, "made lost(0)", "made data(6000000) lost(EOF)");
+  owned_check(OWNED);
+}
+
+static void owned_write_then_abort(struct spy *s) {
+  owned_write(s, 0, OWNED_BYTES);
+  spy_say(s, "between");
+  owned_write(s, 1, 1);
+  owned_write(s, 2, 0);
+  spy_abort(s);
+  owned_write(s, 3, 10);
+  require(owned.released[3] == 1, "a closing transport keeps bytes");
+}
+
+static void say_x(struct spy *s) {
+  spy_say(s, "x");
+}
+
+static void owned_is_released_when_lost(struct world *w) {
+  owned_reset();
+  on(&w->server, SPY_DATA, owned_write_then_abort);
+  on(&w->client, SPY_MADE, say_x);
+  world_play(w);
+  world_expect_reset(w, "made data(1) lost(ECANCELED)", "made* lost(%)");
+  owned_check(4);
+}
+
+/* ---- shapes of writes ----------------------------------------------------*/
+
+static void write_nothing(struct spy *s) {
+  plait_transport *t = s->base.transport;
+  owned_reset();
+  plait_slice none[2] = {{0}};
+  require(plait_write(t, "", 0) && plait_write(t, NULL, 0) &&
+              plait_writev(t, none, 2) && plait_writev(t, NULL, 0) &&
+              spy_say(s, ""),
+          "no bytes are too many");
+  owned_write(s, 0, 0);
+  require(plait_transport_queued(t) == 0, "no bytes are queued");
+  spy_say(s, "x");
+  plait_write(t, "", 0);
+  spy_close(s);
+}
+
+static void writes_of_nothing(struct world *w) {
+  on(&w->server, SPY_MADE, write_nothing);
+  world_play(w);
+  world_expect(w, "made lost(0)", "made data(1) lost(EOF)");
+  owned_check(1);
+}
+
+/* 300 pieces of 0 to 39,999 bytes. */
+static void write_pieces(struct spy *s) {
+  plait_slice pieces[PIECES];
+  static uint8_t bytes[6 << 20];
+  pattern_fill(bytes, 0, sizeof bytes);
+  size_t at = 0;
+  for (size_t i = 0; i < PIECES; i++) {
+    pieces[i].data = bytes + at;
+    pieces[i].len = i * 7919 % 40000;
+    at += pieces[i].len;
+  }
+  require(at <= sizeof bytes, "%zu bytes", at);
+  plait_writev(s->base.transport, pieces, PIECES);
+  s->sent = at;
+  memset(bytes, 0, sizeof bytes);
+  spy_close(s);
+}
+
+static void big_writev(struct world *w) {
+  late_reader(&w->client);
+  on(&w->server, SPY_MADE, write_pieces);
+  world_play(w);
+  size_t sum = 0;
+  for (size_t i = 0; i < PIECES; i++)
+    sum += i * 7919 % 40000;
+  world_expect(w, "made lost(0)", "made data(*) lost(EOF)");
+  require(w->client.records[0].received == sum, "%llu of %zu bytes",
+          (unsigned long long)w->client.records[0].received, sum);
+}
+
+static void write_text(struct spy *s) {
+  spy_say(s, "a ");
+  plait_printf(s->base.transport, "%s %d %08.3f", "text", 42, 3.25);
+  plait_printf(s->base.transport, "%s", "");
+  plait_printf(s->base.transport, "%5000d", 7);
+  spy_close(s);
+}
+
+static void check_text(struct spy *s) {
+  static const char start[] = "a text 42 0003.250";
+  require(s->count[SPY_DATA] > 1 ||
+              memcmp(s->data, start, sizeof start - 1) == 0,
+          "other text");
+}
+
+static void formatted_text(struct world *w) {
+  on(&w->server, SPY_MADE, write_text);
+  on(&w->client, SPY_DATA, check_text);
+  world_play(w);
+  world_expect(w, "made lost(0)", "made data(5018) lost(EOF)");
+}
+
+/* Small and big, copied and owned, in one stream: the order stays. */
+static void write_a_mixture(struct spy *s) {
+  for (size_t i = 0; i < OWNED; i++) {
+    size_t len = i % 3 == 0 ? 10 : i % 3 == 1 ? 20000 : 5;
+    pattern_fill(owned.bytes[i], s->sent, len);
+    if (i % 2 == 0) {
+      owned_write(s, i, len);
+    } else {
+      plait_write(s->base.transport, owned.bytes[i], len);
+      owned.released[i]++;
+    }
+    s->sent += len;
+  }
+  spy_close(s);
+}
+
+static void order_of_writes(struct world *w) {
+  owned_reset();
+  late_reader(&w->client);
+  on(&w->server, SPY_MADE, write_a_mixture);
+  world_play(w);
+  world_expect(w, "made lost(0)", "made data(140100) lost(EOF)");
+  owned_check(OWNED);
+}
+
+/* Writing back what is being delivered, whose memory is used again. */
+static void send_and_end(struct spy *s) {
+  if (s->sent < BIG && spy_send_up_to(s, BIG))
+    spy_write_eof(s);
+}
+
+static void echo_of_big_pieces(struct world *w) {
+  on(&w->client, SPY_MADE, send_and_end);
+  on(&w->client, SPY_RESUME, send_and_end);
+  on(&w->server, SPY_DATA, spy_echo);
+  on(&w->server, SPY_EOF, spy_close);
+  w->client.kinds[0].script.flags = SPY_QUIET | SPY_VERIFY;
+  w->server.kinds[0].script.flags = SPY_QUIET | SPY_VERIFY;
+  world_play(w);
+  world_expect(w, "made data(8388608) eof lost(0)",
+               "made data(8388608) lost(EOF)");
+}
+
+const struct behaviour writing_behaviours[] = {
+    {"resume_comes_once", resume_comes_once, ON_STREAMS | ON_BOTH},
+    {"marks_can_be_set", marks_can_be_set, ON_STREAMS | ON_BOTH},
+    {"no_resume_without_false", no_resume_without_false, ON_STREAMS | ON_BOTH},
+    {"hard_limit", hard_limit, ON_STREAMS | ON_BOTH},
+    {"owned_is_released_when_sent", owned_is_released_when_sent,
+     ON_STREAMS | ON_BOTH},
+    {"owned_is_released_when_lost", owned_is_released_when_lost,
+     ON_STREAMS | ON_BOTH},
+    {"writes_of_nothing", writes_of_nothing, ON_STREAMS | ON_BOTH},
+    {"big_writev", big_writev, ON_STREAMS | ON_BOTH},
+    {"formatted_text", formatted_text, ON_STREAMS | ON_BOTH},
+    {"order_of_writes", order_of_writes, ON_STREAMS | ON_BOTH},
+    {"echo_of_big_pieces", echo_of_big_pieces, ON_STREAMS | ON_BOTH},
+    {NULL, NULL, 0}};

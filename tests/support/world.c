@@ -1,0 +1,257 @@
+/* Runtimes with two ends that talk to each other. */
+#include "support/world.h"
+
+#include <fnmatch.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/runtime.h"
+#include "support/require.h"
+
+enum { WORLD_DEADLINE_S = 60 };
+
+const char *const medium_names[MEDIA] = {"tcp", "unix", "pair"};
+
+/* ---- the kernel ----------------------------------------------------------*/
+
+static void world_kernel_pair(int ret_fds[2]) {
+  require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret_fds) == 0,
+          "no socket pair");
+}
+
+static void world_kernel_nobody(enum medium medium, const char *folder,
+                                char *ret, size_t size, int *ret_fd) {
+  *ret_fd = -1;
+  if (medium == MEDIUM_UNIX) {
+    snprintf(ret, size, "unix:%s/nobody", folder);
+    return;
+  }
+  struct sockaddr_in a = {.sin_family = AF_INET,
+                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t len = sizeof a;
+  *ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  require(bind(*ret_fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+              getsockname(*ret_fd, (struct sockaddr *)&a, &len) == 0,
+          "no port");
+  snprintf(ret, size, "tcp:127.0.0.1:%u", (unsigned)ntohs(a.sin_port));
+}
+
+const struct world_backend world_kernel = {
+    .name = "kernel",
+    .driver = &plait__uv_driver,
+    .pair = world_kernel_pair,
+    .nobody = world_kernel_nobody,
+    .resets = {[MEDIUM_TCP] = true}};
+
+/* ---- the watchdog --------------------------------------------------------*/
+
+static struct world *world_watched;
+
+static void world_hangs(int number) {
+  (void)number;
+  static const char text[] = "the world hangs\n";
+  if (write(2, text, sizeof text - 1) > 0) {
+    spy_side_print(&world_watched->server);
+    spy_side_print(&world_watched->client);
+  }
+  abort();
+}
+
+static void world_watch(struct world *w) {
+  struct sigaction action = {.sa_handler = world_hangs};
+  sigemptyset(&action.sa_mask);
+  world_watched = w;
+  sigaction(SIGALRM, &action, NULL);
+  alarm(WORLD_DEADLINE_S);
+}
+
+/* ---- a run ---------------------------------------------------------------*/
+
+static struct world *world_of_server(struct spy_side *side) {
+  return plait_container_of(side, struct world, server);
+}
+
+static void world_server_connection(struct spy_side *side,
+                                    unsigned connections) {
+  struct world *w = world_of_server(side);
+  if (connections == w->connections && w->listener != NULL)
+    world_close_listener(w);
+}
+
+struct world *world_of(const struct spy *s) {
+  struct spy_side *side = s->side;
+  if (strcmp(side->name, "server") != 0)
+    side = side->peer;
+  return world_of_server(side);
+}
+
+/* What a process makes once and keeps is not a leak. */
+static void world_warm_up(const struct world_backend *backend) {
+  plait_runtime *runtime;
+  int code = plait__runtime_new(backend->driver, NULL, &runtime);
+  require(code == 0, "no runtime: %s", plait_strerror(code));
+  code = plait_run(runtime);
+  require(code == 0, "an empty run: %s", plait_strerror(code));
+  code = plait_runtime_free(runtime);
+  require(code == 0, "runtime_free: %s", plait_strerror(code));
+}
+
+void world_init(struct world *w, const struct world_backend *backend,
+                enum medium medium, unsigned reactors) {
+  world_warm_up(backend);
+  memset(w, 0, sizeof *w);
+  w->backend = backend;
+  w->medium = medium;
+  w->reactors = reactors;
+  w->connections = 1;
+  w->options.reactors = reactors;
+  spy_side_init(&w->server, "server", &w->client);
+  spy_side_init(&w->client, "client", &w->server);
+  w->server.on_connection = world_server_connection;
+  snprintf(w->folder, sizeof w->folder, "/tmp/plait-test-XXXXXX");
+}
+
+void world_open(struct world *w) {
+  if (w->medium == MEDIUM_UNIX)
+    require(mkdtemp(w->folder) != NULL, "no folder %s", w->folder);
+  spy_side_arm(&w->server);
+  spy_side_arm(&w->client);
+  world_watch(w);
+  leak_begin(&w->leak);
+  const plait__driver *driver = leak_driver(w->backend->driver);
+  int code = plait__runtime_new(driver, &w->options, &w->runtime);
+  require(code == 0, "no runtime: %s", plait_strerror(code));
+}
+
+void world_listen_endpoint(const struct world *w, char *ret, size_t size) {
+  if (w->medium == MEDIUM_UNIX)
+    snprintf(ret, size, "unix:%s/socket", w->folder);
+  else
+    snprintf(ret, size, "tcp:0:interface=127.0.0.1");
+}
+
+void world_client_endpoint(const struct world *w, const char *listening,
+                           char *ret, size_t size) {
+  unsigned port = 0;
+  if (w->medium == MEDIUM_UNIX) {
+    world_listen_endpoint(w, ret, size);
+    return;
+  }
+  require(sscanf(listening, "tcp:%u", &port) == 1 && port != 0,
+          "no port in '%s'", listening);
+  snprintf(ret, size, "tcp:127.0.0.1:%u", port);
+}
+
+void world_listen(struct world *w) {
+  if (w->medium == MEDIUM_PAIR)
+    return;
+  char endpoint[128];
+  world_listen_endpoint(w, endpoint, sizeof endpoint);
+  int code = plait_listen(w->runtime, endpoint, &w->server.factory, NULL,
+                          &w->listener);
+  require(code == 0, "%s", plait_error_detail());
+  world_client_endpoint(w, plait_listener_endpoint(w->listener), w->endpoint,
+                        sizeof w->endpoint);
+}
+
+static void world_adopt(struct world *w, unsigned i, int fd,
+                        plait_factory *factory) {
+  plait_reactor *reactor = plait_runtime_reactor(w->runtime, i % w->reactors);
+  int code = plait_adopt(reactor, fd, factory);
+  require(code == 0, "adopt: %s", plait_error_detail());
+}
+
+/* Both ends on different reactors, if there are several. */
+void world_connect(struct world *w, unsigned connections) {
+  for (unsigned i = 0; i < connections; i++) {
+    if (w->medium == MEDIUM_PAIR) {
+      int fds[2];
+      w->backend->pair(fds);
+      world_adopt(w, i, fds[0], &w->server.factory);
+      world_adopt(w, i + 1, fds[1], &w->client.factory);
+      continue;
+    }
+    plait_connect_options options = {
+        .reactor = plait_runtime_reactor(w->runtime, (i + 1) % w->reactors)};
+    int code = plait_connect(w->runtime, w->endpoint, &w->client.factory,
+                             &options, NULL);
+    require(code == 0, "%s", plait_error_detail());
+  }
+}
+
+void world_run(struct world *w) {
+  int code = plait_run(w->runtime);
+  require(code == w->code, "plait_run: %s", plait_strerror(code));
+  require(plait_reactor_current() == NULL, "still on a reactor");
+}
+
+void world_shut(struct world *w) {
+  int code = plait_runtime_free(w->runtime);
+  require(code == 0, "runtime_free: %s", plait_strerror(code));
+  alarm(0);
+  spy_side_check(&w->server);
+  spy_side_check(&w->client);
+  if (w->medium == MEDIUM_UNIX) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/socket", w->folder);
+    unlink(path);
+    require(rmdir(w->folder) == 0, "%s is not empty", w->folder);
+  }
+  leak_end(&w->leak);
+}
+
+void world_play(struct world *w) {
+  world_open(w);
+  world_listen(w);
+  world_connect(w, w->connections);
+  world_run(w);
+  world_shut(w);
+}
+
+void world_close_listener(struct world *w) {
+  plait_listener *listener = w->listener;
+  w->listener = NULL;
+  plait_listener_close(listener);
+}
+
+/* ---- what is expected ----------------------------------------------------*/
+
+static void world_expect_side(const struct spy_side *side,
+                              const char *pattern) {
+  const char *trace = side->records[0].trace;
+  require(fnmatch(pattern, trace, FNM_NOESCAPE) == 0,
+          "%s\n  expected: %s\n  happened: %s", side->name, pattern, trace);
+}
+
+void world_expect(const struct world *w, const char *server,
+                  const char *client) {
+  world_expect_side(&w->server, server);
+  world_expect_side(&w->client, client);
+}
+
+const char *world_reset(const struct world *w) {
+  return w->backend->resets[w->medium] ? "ECONNRESET" : "EOF";
+}
+
+static void world_fill_in(const struct world *w, const char *from, char *to,
+                          size_t size) {
+  const char *mark = strchr(from, '%');
+  if (mark == NULL)
+    snprintf(to, size, "%s", from);
+  else
+    snprintf(to, size, "%.*s%s%s", (int)(mark - from), from, world_reset(w),
+             mark + 1);
+}
+
+void world_expect_reset(const struct world *w, const char *server,
+                        const char *client) {
+  char s[SPY_TRACE], c[SPY_TRACE];
+  world_fill_in(w, server, s, sizeof s);
+  world_fill_in(w, client, c, sizeof c);
+  world_expect(w, s, c);
+}

@@ -1,0 +1,311 @@
+/* Handles: what they answer, what they keep in order, from any thread. */
+#include <check.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "contract/contract.h"
+#include "core/runtime.h"
+#include "handles/storm.h"
+#include "support/require.h"
+
+enum { DEADLINE_S = 300, OPERATIONS = 200000, MAILBOX = 1 << 20 };
+
+static struct world world;
+
+/* ---- on the own thread ---------------------------------------------------*/
+
+static void write_both_ways(struct spy *s) {
+  plait_handle h = spy_handle(s);
+  spy_say(s, "a");
+  ck_assert_int_eq(plait_handle_write(h, "b", 1), 0);
+  spy_say(s, "c");
+  ck_assert_int_eq(plait_handle_write(h, "d", 1), 0);
+  ck_assert_int_eq(plait_handle_close(h), 0);
+  ck_assert(plait_transport_closing(s->base.transport));
+  ck_assert_int_eq(plait_handle_write(h, "e", 1), PLAIT_ECLOSED);
+}
+
+static void check_order(struct spy *s) {
+  ck_assert_int_eq(memcmp(s->data, "abcd", s->len), 0);
+}
+
+START_TEST(own_thread_acts_at_once) {
+  world_init(&world, &world_kernel, MEDIUM_PAIR, 1);
+  on(&world.server, SPY_MADE, write_both_ways);
+  on(&world.client, SPY_DATA, check_order);
+  world_play(&world);
+  world_expect(&world, "made lost(0)", "made data(4) lost(EOF)");
+}
+END_TEST
+
+static unsigned calls;
+
+static void count_call(plait_call *call, plait_protocol *p) {
+  (void)call;
+  (void)p;
+  calls++;
+}
+
+/* A call never runs inside, and what this thread sent before goes first. */
+static void call_then_write(struct spy *s) {
+  static plait_call call = {.run = count_call};
+  plait_handle h = spy_handle(s);
+  ck_assert_int_eq(plait_handle_call(h, &call), 0);
+  ck_assert_uint_eq(calls, 0);
+  ck_assert_int_eq(plait_handle_write(h, "after", 5), 0);
+  ck_assert_uint_eq(plait_transport_queued(s->base.transport), 0);
+  ck_assert_int_eq(plait_handle_close(h), 0);
+  ck_assert(!plait_transport_closing(s->base.transport));
+}
+
+static void check_called(struct spy *s) {
+  (void)s;
+  ck_assert_uint_eq(calls, 1);
+}
+
+START_TEST(own_thread_queues_behind_a_call) {
+  world_init(&world, &world_kernel, MEDIUM_PAIR, 1);
+  on(&world.server, SPY_MADE, call_then_write);
+  on(&world.server, SPY_LOST, check_called);
+  world_play(&world);
+  world_expect(&world, "made lost(0)", "made data(5) lost(EOF)");
+}
+END_TEST
+
+/* ---- calls and their ends ------------------------------------------------*/
+
+static void abort_with_calls(struct spy *s) {
+  static plait_call one = {.run = count_call}, two = {.run = count_call};
+  spy_send(s, 8 << 20);
+  ck_assert_int_eq(plait_handle_when_writable(spy_handle(s), &one), 0);
+  ck_assert_int_eq(plait_handle_call(spy_handle(s), &two), 0);
+  spy_abort(s);
+}
+
+START_TEST(calls_on_a_lost_connection) {
+  world_init(&world, &world_kernel, MEDIUM_PAIR, 1);
+  on(&world.server, SPY_MADE, abort_with_calls);
+  world_play(&world);
+  world_expect(&world, "made lost(ECANCELED)", "made lost(*)");
+  ck_assert_uint_eq(calls, 2);
+}
+END_TEST
+
+static void drop_call(plait_call *call) {
+  (void)call;
+  calls += 100;
+}
+
+START_TEST(posts_without_a_run_are_dropped) {
+  plait_call one = {.run = count_call, .drop = drop_call}, two = one;
+  plait_runtime *runtime;
+  ck_assert_int_eq(plait_runtime_new(NULL, &runtime), 0);
+  plait_reactor *r = plait_runtime_reactor(runtime, 0);
+  ck_assert_int_eq(plait_reactor_post(r, &one), 0);
+  ck_assert_int_eq(plait_reactor_post(r, &two), 0);
+  ck_assert_uint_eq(calls, 0);
+  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+  ck_assert_uint_eq(calls, 200);
+}
+END_TEST
+
+START_TEST(posts_before_a_run_are_run) {
+  plait_call one = {.run = count_call, .drop = drop_call}, two = one;
+  plait_runtime_options options = {.reactors = 2};
+  plait_runtime *runtime;
+  ck_assert_int_eq(plait_runtime_new(&options, &runtime), 0);
+  plait_reactor *r = plait_runtime_reactor(runtime, 1);
+  ck_assert_int_eq(plait_reactor_post(r, &one), 0);
+  ck_assert_int_eq(plait_reactor_post(r, &two), 0);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_uint_eq(calls, 2);
+  ck_assert_int_eq(plait_run(runtime), PLAIT_EINVAL);
+  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+  ck_assert_uint_eq(calls, 2);
+}
+END_TEST
+
+/* ---- bounds --------------------------------------------------------------*/
+
+static sem_t held, let_go;
+static uint64_t accepted_bytes;
+
+static void say_go(struct spy *s) {
+  spy_say(s, "go");
+}
+
+/* Keeps the reactor from emptying its mailbox. */
+static void hold_reactor(struct spy *s) {
+  (void)s;
+  sem_post(&held);
+  while (sem_wait(&let_go) != 0)
+    continue;
+}
+
+static void note_writable(plait_call *call, plait_protocol *p) {
+  (void)call;
+  ck_assert_ptr_nonnull(p);
+  ck_assert_uint_le(plait_transport_queued(p->transport), 16 << 10);
+  calls++;
+  plait_close(p->transport);
+}
+
+static void *fill_mailbox(void *arg) {
+  static char bytes[32 << 10];
+  static plait_call call = {.run = note_writable};
+  (void)arg;
+  while (sem_wait(&held) != 0)
+    continue;
+  plait_handle h = {atomic_load(&world.server.records[0].handle)};
+  int code = 0;
+  while ((code = plait_handle_write(h, bytes, sizeof bytes)) == 0)
+    accepted_bytes += sizeof bytes;
+  ck_assert_int_eq(code, PLAIT_EFULL);
+  ck_assert_int_eq(plait_handle_write(h, bytes, 1), PLAIT_EFULL);
+  ck_assert_int_eq(plait_handle_when_writable(h, &call), 0);
+  sem_post(&let_go);
+  return NULL;
+}
+
+START_TEST(mailbox_is_bounded) {
+  pthread_t thread;
+  sem_init(&held, 0, 0);
+  sem_init(&let_go, 0, 0);
+  world_init(&world, &world_kernel, MEDIUM_PAIR, 3);
+  on(&world.server, SPY_DATA, hold_reactor);
+  on(&world.client, SPY_MADE, say_go);
+  world_open(&world);
+  world_connect(&world, 1);
+  ck_assert_int_eq(pthread_create(&thread, NULL, fill_mailbox, NULL), 0);
+  world_run(&world);
+  pthread_join(thread, NULL);
+  world_shut(&world);
+  ck_assert_uint_ge(accepted_bytes, MAILBOX);
+  ck_assert_uint_le(accepted_bytes, MAILBOX + (32 << 10));
+  ck_assert_uint_eq(calls, 1);
+  ck_assert_uint_eq(world.client.records[0].received, accepted_bytes);
+}
+END_TEST
+
+/* ---- the ends of handles -------------------------------------------------*/
+
+static void expect_closed(plait_handle h) {
+  plait_call call = {.run = count_call, .drop = drop_call};
+  ck_assert_int_eq(plait_handle_write(h, "x", 1), PLAIT_ECLOSED);
+  ck_assert_int_eq(plait_handle_close(h), PLAIT_ECLOSED);
+  ck_assert_int_eq(plait_handle_abort(h), PLAIT_ECLOSED);
+  ck_assert_int_eq(plait_handle_call(h, &call), PLAIT_ECLOSED);
+  ck_assert_int_eq(plait_handle_when_writable(h, &call), PLAIT_ECLOSED);
+  ck_assert_uint_eq(calls, 0);
+}
+
+START_TEST(zero_names_nobody) {
+  expect_closed((plait_handle){0});
+  expect_closed((plait_handle){UINT64_MAX});
+  expect_closed((plait_handle){1});
+}
+END_TEST
+
+enum { ROUNDS = 50, LINKS = 40 };
+
+static void compare_handles(const uint64_t *ids, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    ck_assert_uint_ne(ids[i], 0);
+    for (size_t k = i + 1; k < n; k++)
+      ck_assert_uint_ne(ids[i], ids[k]);
+  }
+}
+
+/* Slots are used again, over many runtimes too; handles never are. */
+START_TEST(handles_are_never_used_again) {
+  static uint64_t ids[ROUNDS * LINKS];
+  for (size_t round = 0; round < ROUNDS; round++) {
+    world_init(&world, &world_kernel, MEDIUM_PAIR, 1);
+    world.connections = LINKS;
+    on(&world.server, SPY_MADE, spy_close);
+    world_play(&world);
+    for (size_t i = 0; i < LINKS; i++)
+      ids[round * LINKS + i] = atomic_load(&world.server.records[i].handle);
+    for (size_t i = 0; i < (round + 1) * LINKS; i++)
+      expect_closed((plait_handle){ids[i]});
+  }
+  compare_handles(ids, ROUNDS * LINKS);
+}
+END_TEST
+
+/* The same within one runtime, where slots go round. */
+static uint64_t chain[3000];
+static size_t chain_len;
+static plait_handle keeper; /* keeps the factories from stopping */
+
+static void chain_made(struct spy *s) {
+  if (keeper.id == 0) {
+    keeper = spy_handle(s);
+    return;
+  }
+  chain[chain_len++] = spy_handle(s).id;
+  spy_close(s);
+}
+
+static void chain_lost(struct spy *s) {
+  if (spy_handle(s).id == keeper.id)
+    return;
+  for (size_t i = chain_len > 5 ? chain_len - 5 : 0; i + 1 < chain_len; i++)
+    expect_closed((plait_handle){chain[i]});
+  atomic_store(&world.server.connections, 1);
+  atomic_store(&world.client.connections, 1);
+  if (chain_len < sizeof chain / sizeof *chain)
+    world_connect(&world, 1);
+  else
+    ck_assert_int_eq(plait_handle_close(keeper), 0);
+}
+
+START_TEST(slots_are_recycled) {
+  world_init(&world, &world_kernel, MEDIUM_PAIR, 1);
+  on(&world.server, SPY_MADE, chain_made);
+  on(&world.server, SPY_LOST, chain_lost);
+  world_open(&world);
+  world_connect(&world, 2);
+  world_run(&world);
+  world_shut(&world);
+  ck_assert_uint_eq(chain_len, sizeof chain / sizeof *chain);
+  compare_handles(chain, chain_len);
+}
+END_TEST
+
+/* ---- the storm -----------------------------------------------------------*/
+
+START_TEST(storm_keeps_order) {
+  const char *wanted = getenv("PLAIT_TEST_OPERATIONS");
+  world_init(&world, &world_kernel, MEDIUM_PAIR, 1);
+  storm_play(wanted == NULL ? OPERATIONS : (unsigned)atoi(wanted));
+}
+END_TEST
+
+static Suite *handles_suite(void) {
+  Suite *s = suite_create("handles");
+  TCase *tc = tcase_create("handles");
+  tcase_set_timeout(tc, DEADLINE_S);
+  tcase_add_test(tc, own_thread_acts_at_once);
+  tcase_add_test(tc, own_thread_queues_behind_a_call);
+  tcase_add_test(tc, calls_on_a_lost_connection);
+  tcase_add_test(tc, posts_without_a_run_are_dropped);
+  tcase_add_test(tc, posts_before_a_run_are_run);
+  tcase_add_test(tc, mailbox_is_bounded);
+  tcase_add_test(tc, zero_names_nobody);
+  tcase_add_test(tc, handles_are_never_used_again);
+  tcase_add_test(tc, slots_are_recycled);
+  tcase_add_test(tc, storm_keeps_order);
+  suite_add_tcase(s, tc);
+  return s;
+}
+
+int main(void) {
+  SRunner *runner = srunner_create(handles_suite());
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
