@@ -226,22 +226,25 @@ class Bench:
                 us, rates = self.measure(names, 0.02, conns=cell[0],
                                          size=cell[1], depth=cell[2])
                 cpu[cell].append(us)
-                rate[cell].append(rates[PLAIT])
+                rate[cell].append(rates)
                 progress.step("echo: round %d/%d, cell %d/%d (%s)" % (
                     number + 1, o.rounds, place + 1, len(o.cells),
                     cell_text(cell)), weight[cell] * len(names))
         progress.finish()
         cells = [self.echo_summary(c, cpu[c], rate[c]) for c in o.cells]
         self.result["echo"] = cells
-        self.say("Echo: server CPU per message, ratio to raw epoll, median of "
-                 "%d rounds [p10..p90]" % o.rounds)
+        self.say("Echo: server CPU per message as a ratio to raw epoll, median "
+                 "of %d rounds [p10..p90]" % o.rounds)
         self.show(table.echo_rows(cells, o.peers))
         self.goals += table.echo_verdict(cells)
 
     def echo_summary(self, cell, cpu, rate):
-        summary = {"cell": cell_text(cell), "plait_rate": table.median(rate),
+        summary = {"cell": cell_text(cell),
                    "epoll_us": table.median([r[EPOLL] for r in cpu]),
-                   "server_us": cpu}
+                   "plait_rate": table.median([r[PLAIT] for r in rate]),
+                   "rate_ratio": table.median(
+                       table.ratios(rate, PLAIT, EPOLL)),
+                   "server_us": cpu, "rates": rate}
         for name in [PLAIT, SELF] + self.o.peers:
             summary[name] = table.spread(table.ratios(cpu, name, EPOLL))
         return summary

@@ -71,11 +71,12 @@ def lines(rows):
 
 def echo_rows(cells, peers):
     """The echo table; |cells| as run.py's Results.echo_summary makes them."""
-    rows = [["connections x size x depth", "plait msg/s", "epoll us/msg",
+    rows = [["conns x size x depth", "plait msg/s", "(ratio)", "epoll us/msg",
              "plait", "self"] + peers]
     for cell in cells:
         rows.append(
             [cell["cell"], text_count(cell["plait_rate"]),
+             "%.2f" % cell["rate_ratio"],
              "%.4g" % cell["epoll_us"], text_spread(cell["plait"]),
              text_spread(cell["self"])] +
             ["%.2f" % cell[p]["median"] if cell[p] else "-" for p in peers])

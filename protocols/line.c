@@ -124,10 +124,9 @@ static void line_start(plait_line *line) {
   if (line->started)
     return;
   line->started = true;
-  plait_framing_init(&line->framing, &line->base,
-                     plait_line_codec(ops->ending), &line->state,
-                     ops->line_too_long != NULL ? &telling : &closing,
-                     PLAIT_LINE_BYTES_MAX);
+  plait_framing_init(
+      &line->framing, &line->base, plait_line_codec(ops->ending), &line->state,
+      ops->line_too_long != NULL ? &telling : &closing, PLAIT_LINE_BYTES_MAX);
 }
 
 /* Delivers raw bytes; returns how many of |len| are done with.  The mode is

@@ -59,7 +59,9 @@ class Client(unittest.TestCase):
                 self.assertEqual(nc.out.line(), "<bob> good morning, ann")
                 nc.stdin.write(b"/quit\n")
                 self.assertEqual(bob.line(), "* ann left")
+                nc.stdin.close()  # nc goes on after the server's end
                 self.assertEqual(nc.out.rest(), b"")
+                self.assertEqual(nc.wait(), 0, nc.stderr())
 
     def test_connects_and_goes(self):
         """-z: a connection without a byte."""

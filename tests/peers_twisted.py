@@ -42,7 +42,7 @@ class Upper(LineReceiver):
         pass
 
     def connectionLost(self, reason):
-        self.factory.lost.callback(reason)
+        self.factory.lost.callback(reason.getErrorMessage())
 
 
 class Lines(LineReceiver):
@@ -56,7 +56,7 @@ class Lines(LineReceiver):
         self.lines.put(line)
 
     def connectionLost(self, reason):
-        self.lost.callback(reason)
+        self.lost.callback(reason.getErrorMessage())
 
 
 class Twisted(unittest.TestCase):
@@ -154,7 +154,7 @@ class Twisted(unittest.TestCase):
         status = yield threads.deferToThread(cat.wait)
         self.assertEqual(status, 0, cat.stderr())
         reason = yield factory.lost
-        self.assertIn("cleanly", reason.getErrorMessage())
+        self.assertIn("cleanly", reason)
 
 
 if __name__ == "__main__":

@@ -89,8 +89,8 @@ static bool framing_gather(plait_framing *f, const uint8_t *piece, size_t len,
 
   if (have > f->carry_capacity) {
     size_t capacity = framing_capacity(have, need, last);
-    uint8_t *carry = plait__instance_alloc(f->protocol, f->carry, capacity,
-                                           "framing carry");
+    uint8_t *carry =
+        plait__instance_alloc(f->protocol, f->carry, capacity, "framing carry");
     if (carry == NULL)
       return false;
     f->carry = carry;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,19 +20,33 @@
 
 #include "uv/stdio_copy.h"
 
+/* A pipe that is writable takes PIPE_BUF.  Of a terminal nobody promises that
+ * much; in Linux it has room for some hundred bytes then, and one may become
+ * two on the way ("\n"). */
+enum { STDIO_TERMINAL_PIECE = 64 };
+
 static atomic_flag stdio_taken = ATOMIC_FLAG_INIT;
 
-/* Opening the master of a pseudo-terminal anew would make another one. */
-static bool stdio_reopens(int fd, mode_t mode) {
+/* A description of our own, or CAREFUL if there is none to be had: no /proc,
+ * no permission (the terminal of another user), a pipe whose reader is gone. */
+static void stdio_reopen(plait__stdio_side *side, int access, size_t piece) {
+  char path[32];
   unsigned number;
-  return S_ISFIFO(mode) ||
-         (S_ISCHR(mode) && isatty(fd) && ioctl(fd, TIOCGPTN, &number));
+  int own = -1;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", side->fd);
+  /* Opening the master of a pseudo-terminal would make another one. */
+  if (ioctl(side->fd, TIOCGPTN, &number))
+    own = open(path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  side->kind = own < 0 ? PLAIT__STDIO_CAREFUL : PLAIT__STDIO_REOPENED;
+  side->piece = piece;
+  if (own >= 0)
+    side->fd = own;
 }
 
 /* |access| is O_RDONLY or O_WRONLY. */
 static int stdio_open_side(int fd, int access, plait__stdio_side *ret) {
   struct stat st;
-  *ret = (plait__stdio_side){fd, PLAIT__STDIO_PLAIN};
+  *ret = (plait__stdio_side){fd, PLAIT__STDIO_PLAIN, 0};
   if (fstat(fd, &st))
     return -errno;
   /* Neither file nor pipe nor anything with a type: it was closed when the
@@ -41,20 +56,12 @@ static int stdio_open_side(int fd, int access, plait__stdio_side *ret) {
   int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
   if (mode != O_RDWR && mode != access)
     return 0; /* nohup(1): it is opened so that reading fails */
-  if (S_ISSOCK(st.st_mode)) {
+  if (S_ISSOCK(st.st_mode))
     ret->kind = PLAIT__STDIO_SOCKET;
-  } else if (stdio_reopens(fd, st.st_mode)) {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    /* No /proc, no permission (the terminal of another user), a pipe whose
-     * reader is gone. */
-    ret->kind = own < 0 ? PLAIT__STDIO_CAREFUL : PLAIT__STDIO_REOPENED;
-    if (own >= 0)
-      ret->fd = own;
-  } else if (S_ISCHR(st.st_mode) && isatty(fd)) {
-    ret->kind = PLAIT__STDIO_CAREFUL;
-  }
+  else if (S_ISFIFO(st.st_mode))
+    stdio_reopen(ret, access, PIPE_BUF);
+  else if (S_ISCHR(st.st_mode) && isatty(fd))
+    stdio_reopen(ret, access, STDIO_TERMINAL_PIECE);
   return 0;
 }
 

@@ -33,8 +33,8 @@ static ssize_t copy_write(const plait__stdio_side *side, const void *data,
   if (side->kind == PLAIT__STDIO_SOCKET) {
     n = send(side->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
   } else {
-    if (side->kind == PLAIT__STDIO_CAREFUL && len > PIPE_BUF)
-      len = PIPE_BUF;
+    if (side->kind == PLAIT__STDIO_CAREFUL && len > side->piece)
+      len = side->piece;
     n = write(side->fd, data, len);
   }
   return n < 0 ? -errno : n;

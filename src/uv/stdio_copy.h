@@ -18,6 +18,7 @@ typedef enum plait__stdio_kind {
 typedef struct plait__stdio_side {
   int fd; /* ours if REOPENED */
   plait__stdio_kind kind;
+  size_t piece; /* CAREFUL: what fits when poll says that something does */
 } plait__stdio_side;
 
 enum { PLAIT__STDIO_BYTES = 64 * 1024 };

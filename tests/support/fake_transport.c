@@ -18,8 +18,8 @@ static struct fake *fake_of(const plait_transport *t) {
 }
 
 const char *fake_reason(int code) {
-#define FAKE_CASE(name, value, words) \
-  case PLAIT_##name:                  \
+#define FAKE_CASE(name, value, words)                                          \
+  case PLAIT_##name:                                                           \
     return #name;
   switch (code) {
     PLAIT_ERROR_MAP(FAKE_CASE)

@@ -31,8 +31,8 @@ struct fake {
   size_t queued, high, low;
   bool full; /* a write answered false and resume_writing did not follow */
 
-  size_t memory, memory_max;    /* of instances' allocations, now and ever */
-  size_t moved;                 /* bytes that growing had to move */
+  size_t memory, memory_max;     /* of instances' allocations, now and ever */
+  size_t moved;                  /* bytes that growing had to move */
   unsigned allocations, failing; /* fails the |failing|th, counted from 1 */
 };
 
