@@ -34,7 +34,7 @@ struct plait__slot {
   _Atomic(uint32_t) entries;    /* in the mailbox that name this slot */
   _Atomic(uint8_t) asked;       /* PLAIT__ASK_*: |mail| is in the mailbox */
   bool live;                    /* the owner's: a connection has the slot */
-  uint16_t own_entries;         /* of |entries|, pushed by the owner's thread */
+  uint32_t own_entries;         /* of |entries|, pushed by the owner's thread */
   union {
     plait_transport *transport; /* the owner's, while live */
     plait__slot *next_free;

@@ -170,7 +170,9 @@ int plait__stream_open(plait__stream *s, plait_factory *factory,
   stream_set_up(s, factory);
   plait__stream_watch(s);
   plait__deliver_made(s);
-  if (s->reactor->draining)
+  if (s->reactor->cut)
+    plait__closing(s, PLAIT__ON_ABORT, PLAIT_EDRAIN);
+  else if (s->reactor->draining)
     plait__stream_need(s, PLAIT__TODO_DRAIN);
   if (s->todo != 0)
     plait__attend(s);

@@ -49,6 +49,10 @@ static void timer_set(plait_timer *timer, uint64_t due_ms) {
 static void timer_ring(plait__alarm *alarm) {
   plait_timer *timer = plait_container_of(alarm, plait_timer, alarm);
   uint64_t every = timer->every_ms;
+  plait_runtime *runtime = timer->reactor->runtime;
+  /* plait_run() goes on at least until |fn| has returned: it may start the
+   * timer again, or free it. */
+  plait__runtime_ref(runtime);
   if (every != 0) {
     uint64_t now = timer->reactor->wheel.now_ms;
     uint64_t missed = (now - alarm->due_ms) / every;
@@ -57,6 +61,7 @@ static void timer_ring(plait__alarm *alarm) {
     timer_unlink(timer);
   }
   plait__deliver_timer(timer);
+  plait__runtime_unref(runtime);
 }
 
 void plait_timer_init(plait_timer *timer, plait_transport *owner,
