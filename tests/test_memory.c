@@ -79,6 +79,7 @@ static void read_and_rest(struct spy *s) {
 
 START_TEST(flush_restarts_with_progress) {
   world_init(&world, &world_memory, MEDIUM_TCP, 1);
+  world.server.factory.limits.linger_ms = 60000;
   on(&world.client, SPY_DATA, read_and_rest);
   on(&world.client, SPY_TIMER, spy_resume);
   world.client.kinds[0].script.flags = SPY_QUIET | SPY_VERIFY;

@@ -16,7 +16,7 @@ struct conn {
   char *rest;
 };
 
-static char buffer[READ_BYTES];
+static _Alignas(READ_ALIGNMENT) char buffer[READ_BYTES];
 static int poller;
 
 static void watch(struct conn *c, int op, int fd, uint32_t events) {

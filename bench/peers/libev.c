@@ -11,7 +11,7 @@ struct conn {
   char *rest;
 };
 
-static char buffer[READ_BYTES];
+static _Alignas(READ_ALIGNMENT) char buffer[READ_BYTES];
 
 static void finish(struct ev_loop *loop, struct conn *c) {
   ev_io_stop(loop, &c->reader);

@@ -12,7 +12,7 @@ struct conn {
   char *rest;
 };
 
-static char buffer[READ_BYTES];
+static _Alignas(READ_ALIGNMENT) char buffer[READ_BYTES];
 static uv_loop_t *loop;
 static int listener;
 

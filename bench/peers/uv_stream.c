@@ -14,7 +14,7 @@ struct rest {
   char data[];
 };
 
-static char buffer[READ_BYTES];
+static _Alignas(READ_ALIGNMENT) char buffer[READ_BYTES];
 static uv_loop_t *loop;
 
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b);

@@ -50,6 +50,7 @@ void plait__outbox_fini(plait__outbox *o, const plait__os *os) {
 void plait__queue_borrow(plait__queue *q, plait__outbox *o) {
   o->borrower = q;
   o->used = 0;
+  o->open = NULL;
   o->ring->first = o->ring->count = o->ring->extra = 0;
   o->ring->skip = 0;
   q->ring = o->ring;
@@ -87,6 +88,8 @@ bool plait__queue_refer(plait__queue *q, plait__outbox *o, const plait__os *os,
                         plait__segment segment, uint32_t extra) {
   if (!queue_reserve(q, o, os))
     return false;
+  if (plait__queue_borrows(q, o))
+    o->open = NULL;
   *ring_at(q->ring, q->ring->count++) = segment;
   q->ring->extra += extra;
   q->bytes += segment.len;
@@ -95,23 +98,15 @@ bool plait__queue_refer(plait__queue *q, plait__outbox *o, const plait__os *os,
 
 static bool copy_to_outbox(plait__queue *q, plait__outbox *o,
                            const plait__os *os, const void *data, size_t len) {
-  if (PLAIT__OUTBOX_BYTES - o->used < len)
+  if (plait__queue_extend(q, o, data, len))
+    return true;
+  if (len > PLAIT__OUTBOX_BYTES - o->used)
     return false;
   uint8_t *to = o->bytes + o->used;
-  plait__ring *ring = q->ring;
-  if (ring->count > 0) {
-    plait__segment *last = ring_at(ring, ring->count - 1);
-    if (last->release == NULL && last->data + last->len == to) {
-      memcpy(to, data, len);
-      last->len += len;
-      q->bytes += len;
-      o->used += len;
-      return true;
-    }
-  }
-  if (!plait__queue_refer(q, o, os, (plait__segment){.data = to, .len = len},
-                          0))
+  plait__segment segment = {.data = to, .len = len};
+  if (!plait__queue_refer(q, o, os, segment, 0))
     return false;
+  o->open = ring_at(q->ring, q->ring->count - 1);
   memcpy(to, data, len);
   o->used += len;
   return true;

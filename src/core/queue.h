@@ -9,6 +9,7 @@
 #define PLAIT_CORE_QUEUE_H
 
 #include <plait/transport.h>
+#include <string.h>
 
 #include "core/driver.h"
 
@@ -42,6 +43,7 @@ typedef struct plait__queue {
 typedef struct plait__outbox {
   plait__queue *borrower; /* NULL: free */
   plait__ring *ring;
+  plait__segment *open; /* the last one, if it ends where |used| does */
   uint8_t *bytes;
   size_t used;
 } plait__outbox;
@@ -54,6 +56,49 @@ void plait__queue_borrow(plait__queue *q, plait__outbox *o);
 static inline bool plait__queue_borrows(const plait__queue *q,
                                         const plait__outbox *o) {
   return o->borrower == q;
+}
+
+/* The common case of a callback's first copy: |q| is empty, |o| free. */
+static inline void plait__queue_start(plait__queue *q, plait__outbox *o,
+                                      const void *data, size_t len) {
+  plait__ring *ring = o->ring;
+  ring->segments[0] = (plait__segment){.data = o->bytes, .len = len};
+  ring->first = ring->extra = 0;
+  ring->count = 1;
+  ring->skip = 0;
+  o->borrower = q;
+  o->open = &ring->segments[0];
+  o->used = len;
+  memcpy(o->bytes, data, len);
+  q->ring = ring;
+  q->bytes = len;
+}
+
+/* And of its next ones.  False: not the common case. */
+static inline bool plait__queue_extend(plait__queue *q, plait__outbox *o,
+                                       const void *data, size_t len) {
+  if (o->borrower != q || o->open == NULL ||
+      len > (size_t)PLAIT__OUTBOX_BYTES - o->used)
+    return false;
+  memcpy(o->bytes + o->used, data, len);
+  o->open->len += len;
+  o->used += len;
+  q->bytes += len;
+  return true;
+}
+
+/* All of |q| is copies in |o|, none of it sent. */
+static inline bool plait__queue_is_plain(const plait__queue *q,
+                                         const plait__outbox *o) {
+  return o->borrower == q && o->ring->count == 1 && o->open != NULL &&
+         o->ring->skip == 0;
+}
+
+/* All of a plain |q| is sent. */
+static inline void plait__queue_reset(plait__queue *q, plait__outbox *o) {
+  o->borrower = NULL;
+  q->ring = NULL;
+  q->bytes = 0;
 }
 
 /* Appends a copy.  False: out of memory, or, while |q| borrows |o|, the outbox

@@ -90,8 +90,30 @@ static void flush_done(plait__stream *s) {
     plait__stream_need(s, PLAIT__TODO_FLUSH);
 }
 
+/* The common case: what one callback copied leaves as a whole.  False: it did
+ * not, or the case is another. */
+static bool flush_plain(plait__stream *s) {
+  plait_reactor *r = s->reactor;
+  if (!plait__queue_is_plain(&s->queue, &r->outbox))
+    return false;
+  plait__iovec v = {r->outbox.bytes, r->outbox.used};
+  ptrdiff_t n = r->io->writev(&s->socket, &v, 1);
+  flush_took(s, n, v.len);
+  if (n != (ptrdiff_t)v.len) {
+    if (n > 0)
+      plait__queue_consume(&s->queue, &r->outbox, r->os, (size_t)n);
+    return false;
+  }
+  plait__queue_reset(&s->queue, &r->outbox);
+  if (s->above || s->waiters != NULL || s->wr_end || s->published)
+    flush_done(s);
+  return true;
+}
+
 void plait__stream_flush(plait__stream *s) {
   bool was_blocked = s->interest & PLAIT__WRITABLE;
+  if (!was_blocked && flush_plain(s))
+    return;
   flush_queue(s);
   flush_settle(s);
   if (s->phase == PLAIT__GONE)
@@ -108,6 +130,8 @@ void plait__stream_flush(plait__stream *s) {
 static bool write_allowed(plait__stream *s) {
   if (s->phase != PLAIT__OPEN || s->wr_end || s->todo & PLAIT__TODO_FAIL)
     return false;
+  if (s->queue.ring == NULL)
+    return true;
   uint32_t limit = plait__stream_limits(s)->queue_bytes_max;
   if (limit == PLAIT_UNLIMITED || plait__queue_weight(&s->queue) <= limit)
     return true;
@@ -122,8 +146,9 @@ static void write_borrow(plait__stream *s) {
     plait__queue_borrow(&s->queue, &r->outbox);
 }
 
-/* A small piece; when the outbox is full it is sent. */
-static void write_copy(plait__stream *s, const void *data, size_t len) {
+/* A small piece, the long way; when the outbox is full it is sent. */
+static void write_copy_slowly(plait__stream *s, const void *data,
+                              size_t len) {
   plait_reactor *r = s->reactor;
   for (int attempt = 0; attempt < 2 && s->phase == PLAIT__OPEN; attempt++) {
     write_borrow(s);
@@ -136,6 +161,15 @@ static void write_copy(plait__stream *s, const void *data, size_t len) {
     flush_settle(s);
   }
   write_no_memory(s);
+}
+
+static inline void write_copy(plait__stream *s, const void *data, size_t len) {
+  plait_reactor *r = s->reactor;
+  if (s->queue.ring == NULL && r->current == s && r->outbox.borrower == NULL &&
+      len > 0)
+    plait__queue_start(&s->queue, &r->outbox, data, len);
+  else if (!plait__queue_extend(&s->queue, &r->outbox, data, len))
+    write_copy_slowly(s, data, len);
 }
 
 /* Queues a reference to |segment|; releases it if that fails. */

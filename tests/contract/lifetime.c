@@ -61,7 +61,7 @@ static void several_connections(struct world *w) {
   on(&w->client, SPY_MADE, spy_write_eof);
   on(&w->server, SPY_EOF, spy_close);
   world_play(w);
-  world_expect(w, "made eof lost(0)", "made lost(EOF)");
+  world_expect(w, "made eof lost(0)", "made lost(0)");
   require(atomic_load(&w->server.connections) == MANY &&
               atomic_load(&w->client.connections) == MANY,
           "%u and %u connections", atomic_load(&w->server.connections),
