@@ -1,6 +1,7 @@
 """The chat: what a member sees, and 50 members on three event loops."""
 import random
 import selectors
+import signal
 import time
 import unittest
 
@@ -160,11 +161,14 @@ class Members(unittest.TestCase):
         return 0
 
     def test_stopping(self):
-        members = self.enter("ann", "bob")
-        self.assertEqual(self.server.stop(), 0)
+        """Everyone is told; those who have not said their name, too."""
+        members = self.enter("ann", "bob") + [self.lines()]
+        self.server.send(signal.SIGTERM)
         for member in members:
             self.assertEqual(member.line(), "* server is stopping")
             self.assertIsNone(member.line())
+            member.sock.close()
+        self.assertEqual(self.server.wait(), 0, self.server.stderr())
 
 
 class Many(unittest.TestCase):
@@ -175,7 +179,7 @@ class Many(unittest.TestCase):
         with Serve("--reactors", "3", "chat", "tcp:0") as server:
             members = self.enter_all(server.endpoints[0])
             self.talk(members)
-            self.assertEqual(server.stop(), 0, server.stderr())
+            server.send(signal.SIGTERM)
             for i, member in enumerate(members):
                 for j in range(MEMBERS):
                     wanted = [] if i == j else list(range(MESSAGES))
@@ -183,6 +187,8 @@ class Many(unittest.TestCase):
                 member.sock.settimeout(run.DEADLINE_S)
                 self.assertEqual(member.line(), "* server is stopping")
                 self.assertIsNone(member.line())
+                member.sock.close()
+            self.assertEqual(server.wait(), 0, server.stderr())
 
     def enter_all(self, endpoint):
         members = []

@@ -264,17 +264,21 @@ class Ends(unittest.TestCase):
                 sock.sendall(b"x")
                 sock.close()
                 self.assertEqual(peer.wait(), 1, "lost bytes")
+                self.assertRegex(peer.stderr(), r"^plait: cat: standard output")
                 self.assertEqual(len(peer.stderr().splitlines()), 1)
 
     def test_reader_takes_its_time(self):
         """A pager: both sides have ended, and bytes are still to be read."""
         data = BIG[:200000]
-        for stdin in (subprocess.DEVNULL, subprocess.PIPE):
-            with self.joined(stdin=stdin) as (peer, sock):
+        with self.joined() as (ended, one), \
+                self.joined(stdin=subprocess.PIPE) as (silent, other):
+            for sock in (one, other):
                 sock.sendall(data)
                 sock.close()
-                with self.assertRaises(subprocess.TimeoutExpired):
-                    peer.process.wait(3)  # longer than any of its own waits
+            with self.assertRaises(subprocess.TimeoutExpired):
+                silent.process.wait(3)  # longer than any of its own waits
+            for peer in (ended, silent):
+                self.assertIsNone(peer.process.poll())
                 self.assertTrue(peer.out.rest() == data)
                 self.assertEqual(peer.wait(), 0, peer.stderr())
 

@@ -150,6 +150,48 @@ START_TEST(test_out_of_memory_at_the_end) {
 }
 END_TEST
 
+/* The end of a frame is known when it comes: there is no room for more. */
+START_TEST(test_carry_of_a_whole_frame_is_exact) {
+  struct framed_scene scene = {.max = 65535};
+  struct framed_subject *s = framed_open(&scene);
+  struct text input = {0};
+  char payload[10000] = {0};
+
+  framed_add(&input, payload, sizeof payload);
+  framed_feed(s, (uint8_t *)input.s, 100);
+  framed_feed(s, (uint8_t *)input.s + 100, input.len - 100);
+  ck_assert_uint_eq(s->fake->memory_max, 4096 + input.len);
+  free(framed_close(s));
+  text_free(&input);
+}
+END_TEST
+
+START_TEST(test_start_afresh_drops_the_carry) {
+  struct framed_subject *s = framed_open(&plain);
+  struct framed *self = framed_in(s);
+
+  framed_feed(s, (const uint8_t *)"\0\5abc", 5);
+  framed_init(self, &self->other);
+  ck_assert_uint_eq(s->fake->memory, 0);
+  framed_feed(s, (const uint8_t *)"\0\1a.", 4);
+  ck_assert_str_eq(s->trace.s, "(a)");
+  free(framed_close(s));
+}
+END_TEST
+
+START_TEST(test_too_long_drops_the_carry) {
+  struct framed_scene scene = {.max = 5, .tell_too_long = true};
+  struct framed_subject *s = framed_open(&scene);
+
+  framed_feed(s, (const uint8_t *)"\0\5abc", 5);
+  plait_framing_set_max(&framed_in(s)->framing, 4);
+  framed_feed(s, (const uint8_t *)"d", 1);
+  ck_assert_str_eq(s->trace.s, "{5}");
+  ck_assert_uint_eq(s->fake->memory, 0);
+  free(framed_close(s));
+}
+END_TEST
+
 /* ---- limits and errors ------------------------------------------------- */
 
 START_TEST(test_limits) {
@@ -433,6 +475,9 @@ static Suite *framing_suite(void) {
   tcase_add_test(loop, test_declared_length_allocates_nothing);
   tcase_add_loop_test(loop, test_out_of_memory, 1, 4);
   tcase_add_test(loop, test_out_of_memory_at_the_end);
+  tcase_add_test(loop, test_carry_of_a_whole_frame_is_exact);
+  tcase_add_test(loop, test_start_afresh_drops_the_carry);
+  tcase_add_test(loop, test_too_long_drops_the_carry);
   tcase_add_test(loop, test_limits);
   tcase_add_test(loop, test_many_frames_are_longer_than_the_limit);
   tcase_add_test(loop, test_declared_length_is_refused_at_once);

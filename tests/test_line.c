@@ -324,6 +324,9 @@ START_TEST(test_switch_in_mid_buffer) {
   talker_check_pausing(scenes[0], "a\nswitch\nb\r\nc",
                        "[a][switch]after:b\\r\\nc");
   talker_check_pausing(scenes[0], "switch\r\n", "[switch]after:");
+  /* Behind raw bytes, the rest is no longer theirs. */
+  talker_check_pausing(scenes[0], "raw 5\nabcdea\nswitch\nb",
+                       "[raw 5]abcde[a][switch]after:b");
   /* Out of raw mode: what it did not consume, and what is behind. */
   talker_check_pausing(scenes[0], "raw\nab^cd\nef", "[raw]ab^after:cd\\nef");
   talker_check_pausing(scenes[0], "raw 5\nab^cdefg", "[raw 5]ab^after:cdefg");

@@ -62,10 +62,15 @@ static void close_both(struct pair *pair) {
 
 /* One line, for the first thing that went wrong. */
 static void say_lost(struct side *side, int reason) {
-  if (side->pair->status == STATUS_DONE) {
+  if (side->pair->status != STATUS_DONE) {
+    return;
+  }
+  side->pair->status = STATUS_FAILED;
+  if (is_stdio(side)) {
+    fprintf(stderr, "plait: cat: standard output did not take all of it\n");
+  } else {
     fprintf(stderr, "plait: cat %s: %s\n", side->endpoint,
             plait_strerror(reason));
-    side->pair->status = STATUS_FAILED;
   }
 }
 

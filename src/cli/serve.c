@@ -199,7 +199,7 @@ static int serve_run(plait_runtime *runtime, struct serving *serving,
   if (code < 0) {
     return failed(code);
   }
-  if (!quiet) {
+  if (!quiet && !serving->by_stdio) {
     serve_say_stopped(runtime);
   }
   return STATUS_DONE;

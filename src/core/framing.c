@@ -134,14 +134,14 @@ static void framing_tail(plait_framing *f, int answer, const plait_scan *found,
 }
 
 /* A frame that ends with |found->consumed| bytes at |piece| and began in the
- * carry.  False: out of memory. */
-static bool framing_deliver_carry(plait_framing *f, const plait_scan *found,
+ * carry. */
+static void framing_deliver_carry(plait_framing *f, const plait_scan *found,
                                   const uint8_t *piece) {
   uint8_t *carry;
 
   if (!framing_gather(f, piece, found->consumed, 0, true)) {
     framing_fail(f, PLAIT_ENOMEM);
-    return false;
+    return;
   }
   assert(found->offset <= f->carried &&
          found->length <= f->carried - found->offset);
@@ -152,7 +152,6 @@ static bool framing_deliver_carry(plait_framing *f, const plait_scan *found,
   f->events->frame(f->protocol,
                    (plait_slice){carry + found->offset, found->length});
   framing_drop(f->protocol, carry);
-  return true;
 }
 
 /* How many of |len| bytes are done with when the loop has stopped at |used|:
@@ -187,8 +186,7 @@ size_t plait_framing_receive(plait_framing *f, const uint8_t *data,
     assert(found.consumed <= len && used <= len);
     f->rest = (plait_slice){data + used, len - used};
     if (f->carried > 0) {
-      if (!framing_deliver_carry(f, &found, piece))
-        used = len;
+      framing_deliver_carry(f, &found, piece);
     } else {
       assert(found.consumed > 0 && found.offset <= found.consumed &&
              found.length <= found.consumed - found.offset);

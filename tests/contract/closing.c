@@ -146,15 +146,16 @@ static void close_with_unread_input(struct world *w) {
 
 static void never_reads(struct spy *s) {
   spy_pause(s);
+  spy_say(s, "hello");
 }
 
 static void flush_deadline(struct world *w) {
   w->server.factory.limits.flush_ms = SHORT_MS;
   on(&w->client, SPY_MADE, never_reads);
-  on(&w->server, SPY_MADE, send_big_and_close);
+  on(&w->server, SPY_DATA, send_big_and_close);
   on(&w->server, SPY_LOST, abort_peer);
   world_play(w);
-  world_expect(w, "made lost(ELINGER)", "made lost(*)");
+  world_expect(w, "made data(5) lost(ELINGER)", "made lost(*)");
   require(w->server.records[0].unsent > 0, "all was sent");
 }
 
@@ -184,21 +185,22 @@ static void send_and_close(struct spy *s) {
 /* The peer has read all and keeps its side open: nothing was lost. */
 static void linger_ends_well(struct world *w) {
   w->server.factory.limits.linger_ms = SHORT_MS;
+  on(&w->client, SPY_MADE, say_hello);
   on(&w->client, SPY_EOF, spy_nothing);
-  on(&w->server, SPY_MADE, send_and_close);
+  on(&w->server, SPY_DATA, send_and_close);
   on(&w->server, SPY_LOST, close_peer);
   world_play(w);
-  world_expect(w, "made lost(0)", "made data(100000) eof lost(*)");
+  world_expect(w, "made data(5) lost(0)", "made data(100000) eof lost(*)");
 }
 
 /* The peer takes our end without having read all of it.  TCP cannot know. */
 static void linger_ends_badly(struct world *w) {
   w->server.factory.limits.linger_ms = SHORT_MS;
   on(&w->client, SPY_MADE, never_reads);
-  on(&w->server, SPY_MADE, send_and_close);
+  on(&w->server, SPY_DATA, send_and_close);
   on(&w->server, SPY_LOST, abort_peer);
   world_play(w);
-  world_expect(w, "made lost(ELINGER)", "made lost(*)");
+  world_expect(w, "made data(5) lost(ELINGER)", "made lost(*)");
 }
 
 static void send_for_ever(struct spy *s) {

@@ -21,9 +21,14 @@ static void late_reader(struct spy_side *side) {
   side->kinds[0].script.flags = SPY_QUIET | SPY_VERIFY;
 }
 
-/* A client that reads nothing at all until it is aborted. */
+static void pause_and_say_go(struct spy *s) {
+  spy_pause(s);
+  spy_say(s, "go");
+}
+
+/* A client that starts the server and reads nothing until it is aborted. */
 static void never_read(struct spy_side *side) {
-  on(side, SPY_MADE, spy_pause);
+  on(side, SPY_MADE, pause_and_say_go);
 }
 
 static void abort_peer(struct spy *s) {
@@ -113,10 +118,10 @@ static void write_twice_too_much(struct spy *s) {
 static void hard_limit(struct world *w) {
   w->server.factory.limits.queue_bytes_max = 100000;
   never_read(&w->client);
-  on(&w->server, SPY_MADE, write_twice_too_much);
+  on(&w->server, SPY_DATA, write_twice_too_much);
   on(&w->server, SPY_LOST, abort_peer);
   world_play(w);
-  world_expect(w, "made lost(EQUEUE)", "made lost(*)");
+  world_expect(w, "made data(2) lost(EQUEUE)", "made lost(*)");
   require(w->server.records[0].unsent > 0, "all was sent");
 }
 
