@@ -128,6 +128,8 @@ static void drain_once(unsigned reactors) {
 
 static void check_drains(unsigned reactors) {
   atomic_store(&greeted, 0);
+  atomic_store(&refused, 0);
+  atomic_store(&silent, 0);
   atomic_store(&resets, 0);
   for (int i = 0; i < DRAINS; i++)
     drain_once(reactors);

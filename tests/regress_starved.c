@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@
 enum {
   LIMIT = 64,
   CLIENTS = 300,
+  EARLY = 16,
   REACTORS = 2,
   SETTLE_MS = 1000,
   WATCH_MS = 2000,
@@ -61,6 +63,8 @@ static void server_write(int out, const struct report *r) {
 
 static void server_main(int out, uint32_t connections_max) {
   struct rlimit limit = {LIMIT, LIMIT};
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  alarm(DEADLINE_S);
   require(setrlimit(RLIMIT_NOFILE, &limit) == 0, "no limit");
   plait_factory factory = {.protocol = &greeter,
                            .limits.connections_max = connections_max};
@@ -147,13 +151,24 @@ static int64_t now_ms(void) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void client_connect(struct clients *c, size_t i,
+                           const char *endpoint) {
+  int fd = peer_connect(endpoint);
+  require(fd >= 0, "client %zu: %s", i, strerror(-fd));
+  c->fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
+  c->reactor[i] = 0;
+}
+
+/* The first ones in turn, so that both reactors get some; then all others. */
 static void clients_connect(struct clients *c, const char *endpoint) {
-  for (size_t i = 0; i < CLIENTS; i++) {
-    int fd = peer_connect(endpoint);
-    require(fd >= 0, "client %zu: %s", i, strerror(-fd));
-    c->fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
-    c->reactor[i] = 0;
+  for (size_t i = 0; i < CLIENTS; i++)
+    c->fds[i].fd = -1;
+  for (size_t i = 0; i < EARLY; i++) {
+    client_connect(c, i, endpoint);
+    require(peer_readable(c->fds[i].fd, 2000), "client %zu is ignored", i);
   }
+  for (size_t i = EARLY; i < CLIENTS; i++)
+    client_connect(c, i, endpoint);
 }
 
 static unsigned clients_greeted(const struct clients *c) {

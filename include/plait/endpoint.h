@@ -52,7 +52,8 @@ typedef struct plait_connect_options {
 
 /* Connects to |endpoint|.  |options| and |ret| may be NULL.  0: the protocol's
  * connection_made or the factory's connect_failed follows, exactly one of
- * them, from the reactor.  Negative: neither follows (see plait_listen). */
+ * them, from the reactor; a stop of the runtime gives an attempt up with
+ * PLAIT_ECANCELED.  Negative: neither follows (see plait_listen). */
 PLAIT_EXTERN int plait_connect(plait_runtime *runtime, const char *endpoint,
                                plait_factory *factory,
                                const plait_connect_options *options,
@@ -68,7 +69,8 @@ PLAIT_EXTERN const char *plait_connector_endpoint(const plait_connector *c);
 
 /* Makes a connection of the connected stream socket |fd| (TCP, UNIX or one end
  * of a pair).  0: |fd| is plait's, and connection_made follows from the
- * reactor.  Negative: |fd| is still yours. */
+ * reactor, unless the factory refuses or memory is out: then |fd| is closed.
+ * Negative: |fd| is still yours. */
 PLAIT_EXTERN int plait_adopt(plait_reactor *reactor, int fd,
                              plait_factory *factory);
 

@@ -25,7 +25,8 @@ typedef struct plait_handle {
  * with the connection).  PLAIT_EFULL: 1 MiB of this connection's writes are on
  * their way to its thread, or its send queue is above the high-water mark;
  * nothing was taken, plait_handle_when_writable() tells when to go on.
- * PLAIT_ECLOSED: gone.  PLAIT_ENOMEM: nothing was taken. */
+ * PLAIT_ECLOSED: gone.  PLAIT_ENOMEM, PLAIT_EINVAL (|len| of 4 GiB): nothing
+ * was taken. */
 PLAIT_EXTERN int plait_handle_write(plait_handle h, const void *data,
                                     size_t len);
 

@@ -23,7 +23,7 @@ PLAIT_BEGIN
 
 /* All members but |name| and |size| may be NULL: not interested. */
 struct plait_protocol_ops {
-  const char *name; /* for messages and statistics */
+  const char *name; /* for messages */
 
   /* Bytes of an instance: PLAIT_INSTANCE(struct yours, base), or
    * sizeof(plait_protocol).  plait allocates, zeroes and frees it. */

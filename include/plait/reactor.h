@@ -25,13 +25,11 @@ PLAIT_EXTERN uint64_t plait_reactor_now_ms(const plait_reactor *reactor);
 /* Seconds since 1970-01-01 00:00 UTC, read now. */
 PLAIT_EXTERN int64_t plait_reactor_wall_s(const plait_reactor *reactor);
 
-/* What a connection could not be given: how many accepts found no descriptor
- * (EMFILE and its kin) and how many connections wait because a factory's
- * connections_max was reached.  On the reactor's thread, or after plait_run().
- */
+/* On the reactor's thread, or while plait_run() does not run. */
 typedef struct plait_reactor_stats {
-  uint64_t accepted;
-  uint64_t accept_starved;
+  uint64_t accepted;       /* connections that its acceptors took */
+  uint64_t accept_starved; /* accepts for which there was no descriptor or no
+      memory (EMFILE and its kin) */
 } plait_reactor_stats;
 
 PLAIT_EXTERN void plait_reactor_get_stats(const plait_reactor *reactor,

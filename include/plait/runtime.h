@@ -22,16 +22,16 @@ typedef struct plait_runtime_options {
   uint32_t grace_ms;   /* from stop until connections are cut [10,000] */
 } plait_runtime_options;
 
-/* Makes a runtime; |options| may be NULL.  0, PLAIT_EINVAL, PLAIT_ENOMEM,
- * PLAIT_EMFILE, or PLAIT_ELIMIT for too many reactors.  Free it with
- * plait_runtime_free(). */
+/* Makes a runtime; |options| may be NULL.  0, PLAIT_EINVAL (more than
+ * PLAIT_REACTORS_MAX reactors), PLAIT_ELIMIT (more than that in the process),
+ * PLAIT_ENOMEM, PLAIT_EMFILE.  Free it with plait_runtime_free(). */
 PLAIT_EXTERN int plait_runtime_new(const plait_runtime_options *options,
                                    plait_runtime **ret);
 
 /* Runs the reactors, the first one on the calling thread.  Returns when
  * stopped, or when no listener, connector, connection, active timer or queued
- * call is left: 0, PLAIT_EDRAIN if connections were cut by
- * plait_runtime_stop_now(), or a negative code if it could not start.  Once
+ * call is left: 0, PLAIT_EDRAIN after plait_runtime_stop_now(), or another
+ * negative code if it could not start.  Once
  * per runtime (PLAIT_EINVAL).  SIGPIPE is blocked in plait's threads; the
  * caller gets its signal mask back. */
 PLAIT_EXTERN int plait_run(plait_runtime *runtime);

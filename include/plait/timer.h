@@ -28,15 +28,16 @@ struct plait_timer {
  * With an |owner|, |fn| runs in that connection's serial context; the timer
  * belongs to the protocol instance that is the transport's now and stops
  * before that instance's connection_lost.  Without one it runs on the calling
- * reactor, so the caller must be on a reactor's thread.  A running timer keeps
- * plait_run() from returning, and must be stopped before its memory goes. */
+ * reactor, so the caller must be on a reactor's thread, and keeps plait_run()
+ * from returning while it runs, until the runtime is stopped.  A timer must be
+ * stopped before its memory goes. */
 PLAIT_EXTERN void plait_timer_init(plait_timer *timer, plait_transport *owner,
                                    void (*fn)(plait_timer *timer));
 
 /* Lets |timer| fire |after_ms| from now, and then every |every_ms| (0: once),
  * without drift; periods that were missed are skipped.  A running timer is
- * started anew.  In its owner's connection_lost, and once the owner closed, it is
- * a no-op; after it the timer has to be initialised again. */
+ * started anew.  A no-op in its owner's connection_lost; after that it has to be
+ * initialised again.  (After plait_close() it still works.) */
 PLAIT_EXTERN void plait_timer_start(plait_timer *timer, uint64_t after_ms,
                                     uint64_t every_ms);
 

@@ -51,7 +51,8 @@ PLAIT_EXTERN bool plait_write_owned(plait_transport *t, const void *data,
                                     void *arg);
 
 /* Ends our side once the queue is sent (a TCP FIN).  The peer may go on
- * sending.  Later writes are dropped. */
+ * sending; when its end has been read as well, the connection closes by itself
+ * with 0.  Later writes are dropped. */
 PLAIT_EXTERN void plait_write_eof(plait_transport *t);
 
 /* ---- closing ----------------------------------------------------------*/
@@ -60,7 +61,8 @@ PLAIT_EXTERN void plait_write_eof(plait_transport *t);
  * connection_lost.  No data is delivered any more: input is read and
  * discarded, so that a peer that sends all before it reads cannot block the
  * queue.  Bounded by flush_ms, linger_ms and linger_bytes_max; past them
- * connection_lost gets PLAIT_ELINGER. */
+ * connection_lost gets PLAIT_ELINGER, or 0 if the peer has taken everything and
+ * merely keeps its side open. */
 PLAIT_EXTERN void plait_close(plait_transport *t);
 
 /* plait_close(), and connection_lost gets the negative code |reason|. */
@@ -87,7 +89,8 @@ PLAIT_EXTERN void plait_unread(plait_transport *t, const uint8_t *data,
                                size_t len);
 
 /* Makes a new instance of |ops| the transport's protocol and returns it,
- * zeroed, for you to fill; NULL if out of memory or closing.  After the
+ * zeroed, for you to fill; NULL if out of memory, closing, after eof_received,
+ * or while another switch is still to take effect.  After the
  * running callback the old instance gets connection_lost(PLAIT_ESWITCHED), the
  * new one connection_made and then |len| bytes of |rest|: the tail of the
  * current delivery that the old protocol did not decode (or NULL, 0). */

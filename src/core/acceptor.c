@@ -61,7 +61,13 @@ static void acceptor_starve(plait__acceptor *a) {
   plait__reactor_alarm(a->reactor, &a->alarm, a->starved_ms);
 }
 
+/* Counted, so that each reactor retries once for what went, and not for its
+ * own turns. */
 void plait__acceptors_retry(plait_reactor *r) {
+  unsigned room = atomic_load(&r->runtime->room);
+  if (room == r->room_seen)
+    return;
+  r->room_seen = room;
   for (plait__acceptor *a = r->acceptors; a != NULL; a = a->next)
     if (a->hungry && a->state == PLAIT__ACCEPTOR_ARMED &&
         plait__factory_has_room(a->listener->factory))
@@ -70,8 +76,10 @@ void plait__acceptors_retry(plait_reactor *r) {
 
 void plait__acceptors_room(plait_reactor *r) {
   plait_runtime *runtime = r->runtime;
-  if (atomic_load_explicit(&runtime->hungry, memory_order_relaxed) > 0)
-    plait__runtime_wake_all(runtime);
+  if (atomic_load(&runtime->hungry) == 0)
+    return;
+  atomic_fetch_add(&runtime->room, 1);
+  plait__runtime_wake_all(runtime);
 }
 
 /* ---- accepting ----------------------------------------------------------- */
@@ -138,13 +146,20 @@ static int acceptor_one(plait__acceptor *a) {
   return code;
 }
 
+/* Room that came before this acceptor counted as hungry was told nobody. */
+static void acceptor_full(plait__acceptor *a) {
+  acceptor_pause(a);
+  if (plait__factory_has_room(a->listener->factory))
+    acceptor_listen(a);
+}
+
 static void acceptor_ready(plait__socket *socket, unsigned events) {
   plait__acceptor *a = acceptor_of(socket);
   (void)events;
   for (int i = 0; i < PLAIT__ACCEPTS; i++) {
     int code = acceptor_one(a);
     if (code == PLAIT_ELIMIT)
-      acceptor_pause(a);
+      acceptor_full(a);
     else if (is_starvation(code))
       acceptor_starve(a);
     else if (code != PLAIT_EAGAIN)
@@ -248,7 +263,7 @@ void plait__acceptor_arm(plait__acceptor *a) {
   acceptor_listen(a);
   if (r->cut)
     acceptor_end(a);
-  else if (r->draining)
+  else if (r->draining || a->close_asked)
     acceptor_drain(a);
 }
 
@@ -263,6 +278,7 @@ static void close_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   (void)r;
   if (drop)
     return;
+  a->close_asked = true; /* in case |arm| is still on its way */
   acceptor_drain(a);
   plait__listener_unref(a->listener);
 }

@@ -38,7 +38,7 @@ struct plait__acceptor {
   uint32_t starved_ms;
   enum { PLAIT__ACCEPTOR_NEW, PLAIT__ACCEPTOR_ARMED, PLAIT__ACCEPTOR_DRAINING,
          PLAIT__ACCEPTOR_ENDED } state;
-  bool hungry;
+  bool hungry, close_asked;
   plait__socket socket; /* the last member */
 };
 

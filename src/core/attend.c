@@ -50,6 +50,7 @@ static void attend_flush(plait__stream *s) {
     plait__stream_flush(s);
   attend_our_end(s);
   plait__closing_check(s);
+  plait__stream_watch(s);
 }
 
 static void attend_resume(plait__stream *s) {

@@ -1,8 +1,8 @@
 /* Starting and stopping the reactors.
  *
  * |refs| counts what plait_run() waits for: listeners, connectors,
- * connections, timers without an owner, and mail that is somebody's promise.
- * When it falls to zero the loops end.
+ * connections, and mail that is somebody's promise; |timers| counts what it
+ * waits for only until it is stopped.  When both fall to zero the loops end.
  */
 #include "core/runtime.h"
 
@@ -107,11 +107,25 @@ static void runtime_over(plait_runtime *runtime) {
     plait__runtime_wake_all(runtime);
 }
 
+/* Whether there is nothing to run for. */
+static bool runtime_idle(const plait_runtime *runtime) {
+  if (atomic_load(&runtime->refs) > 0)
+    return false;
+  return atomic_load(&runtime->stop) != PLAIT__STOP_NO ||
+         (atomic_load(&runtime->timers) == 0 && !runtime->options.keep_running);
+}
+
 void plait__runtime_unref(plait_runtime *runtime) {
-  if (atomic_fetch_sub(&runtime->refs, 1) != 1)
-    return;
-  if (!runtime->options.keep_running ||
-      atomic_load(&runtime->stop) != PLAIT__STOP_NO)
+  if (atomic_fetch_sub(&runtime->refs, 1) == 1 && runtime_idle(runtime))
+    runtime_over(runtime);
+}
+
+void plait__runtime_timer_ref(plait_runtime *runtime) {
+  atomic_fetch_add(&runtime->timers, 1);
+}
+
+void plait__runtime_timer_unref(plait_runtime *runtime) {
+  if (atomic_fetch_sub(&runtime->timers, 1) == 1 && runtime_idle(runtime))
     runtime_over(runtime);
 }
 
@@ -173,16 +187,10 @@ static int run_with_signals(plait_runtime *runtime) {
   return code;
 }
 
-/* Whether there is nothing to run for. */
-static bool runtime_idle(const plait_runtime *runtime) {
-  return atomic_load(&runtime->refs) == 0 &&
-         (!runtime->options.keep_running ||
-          atomic_load(&runtime->stop) != PLAIT__STOP_NO);
-}
-
 int plait_run(plait_runtime *runtime) {
   const plait__os *os = runtime->driver->os;
-  if (atomic_exchange(&runtime->running, true) || runtime->finished)
+  if (atomic_load(&runtime->finished) ||
+      atomic_exchange(&runtime->running, true))
     return plait__fail(PLAIT_EINVAL, "run: a runtime runs once");
   void *saved = NULL;
   int code = os->enter(reactor_cpu(runtime, 0), &saved);
@@ -210,7 +218,7 @@ static void runtime_stop(plait_runtime *runtime, int how) {
   int was = atomic_load(&runtime->stop);
   while (was < how && !atomic_compare_exchange_weak(&runtime->stop, &was, how))
     continue;
-  if (atomic_load(&runtime->refs) == 0)
+  if (runtime_idle(runtime))
     atomic_store(&runtime->over, true);
   plait__runtime_wake_all(runtime);
 }

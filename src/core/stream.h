@@ -24,8 +24,7 @@ enum {
   PLAIT__TODO_RESUME = 1u << 2,   /* the queue fell to the low mark */
   PLAIT__TODO_READ = 1u << 3,     /* reading was resumed */
   PLAIT__TODO_FAIL = 1u << 4,     /* a write found the descriptor broken */
-  PLAIT__TODO_DRAIN = 1u << 5,    /* the runtime is stopping */
-  PLAIT__TODO_CLOSE = 1u << 6     /* both sides ended */
+  PLAIT__TODO_DRAIN = 1u << 5     /* the runtime is stopping */
 };
 
 enum {

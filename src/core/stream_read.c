@@ -24,12 +24,12 @@ static void read_discard(plait__stream *s, size_t len) {
     s->discarded += (uint32_t)len;
 }
 
-/* The peer's end has come, behind every byte. */
+/* The peer's end has come, behind every byte.  What to watch from now on is
+ * decided after the protocol was told: most connections are closed then. */
 static void read_end(plait__stream *s) {
   s->rd_end = true;
   plait__stream_need(s, s->phase == PLAIT__OPEN ? PLAIT__TODO_READ
                                                 : PLAIT__TODO_FLUSH);
-  plait__stream_watch(s);
 }
 
 /* One read and what follows from it.  False: there is nothing more to read. */

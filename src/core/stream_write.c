@@ -165,8 +165,9 @@ static void write_copy_slowly(plait__stream *s, const void *data,
 
 static inline void write_copy(plait__stream *s, const void *data, size_t len) {
   plait_reactor *r = s->reactor;
-  if (s->queue.ring == NULL && r->current == s && r->outbox.borrower == NULL &&
-      len > 0)
+  if (len == 0)
+    return;
+  if (s->queue.ring == NULL && r->current == s && r->outbox.borrower == NULL)
     plait__queue_start(&s->queue, &r->outbox, data, len);
   else if (!plait__queue_extend(&s->queue, &r->outbox, data, len))
     write_copy_slowly(s, data, len);
@@ -244,6 +245,18 @@ static void write_big(plait__stream *s, const plait_slice *v, size_t n) {
     plait__stream_watch(s);
 }
 
+/* After |len| bytes were queued or sent: they leave with the callback, with the
+ * turn, or when the system takes more. */
+static bool write_queued(plait__stream *s, size_t len) {
+  if (s->phase != PLAIT__OPEN)
+    return false;
+  if (s->blocked)
+    stream_publish(s);
+  else if (len > 0 && s->reactor->current != s)
+    plait__stream_need(s, PLAIT__TODO_FLUSH);
+  return write_answer(s);
+}
+
 static void write_each(plait__stream *s, const plait_slice *v, size_t n) {
   for (size_t i = 0; i < n && s->phase == PLAIT__OPEN; i++)
     if (v[i].len >= PLAIT__BIG_BYTES)
@@ -263,11 +276,7 @@ static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
     write_big(s, v, n);
   else
     write_each(s, v, n);
-  if (s->phase != PLAIT__OPEN)
-    return false;
-  if (total > 0 && s->reactor->current != s)
-    plait__stream_need(s, PLAIT__TODO_FLUSH);
-  return write_answer(s);
+  return write_queued(s, total);
 }
 
 static bool stream_write_owned(plait_transport *t, const void *data,
@@ -280,9 +289,7 @@ static bool stream_write_owned(plait_transport *t, const void *data,
   }
   if (!write_refer(s, (plait__segment){data, len, release, arg}, 0))
     return false;
-  if (s->reactor->current != s)
-    plait__stream_need(s, PLAIT__TODO_FLUSH);
-  return write_answer(s);
+  return write_queued(s, len);
 }
 
 /* ---- the other verbs ----------------------------------------------------- */

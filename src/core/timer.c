@@ -11,7 +11,7 @@ static plait_timer over;
 
 static void timer_unlink(plait_timer *timer) {
   if (timer->instance == NULL) {
-    plait__runtime_unref(timer->reactor->runtime);
+    plait__runtime_timer_unref(timer->reactor->runtime);
     return;
   }
   plait__instance *header = plait__instance_of(timer->instance);
@@ -27,7 +27,7 @@ static void timer_unlink(plait_timer *timer) {
 /* False: the instance takes no more timers. */
 static bool timer_link(plait_timer *timer) {
   if (timer->instance == NULL) {
-    plait__runtime_ref(timer->reactor->runtime);
+    plait__runtime_timer_ref(timer->reactor->runtime);
     return true;
   }
   plait__instance *header = plait__instance_of(timer->instance);
@@ -52,7 +52,7 @@ static void timer_ring(plait__alarm *alarm) {
   plait_runtime *runtime = timer->reactor->runtime;
   /* plait_run() goes on at least until |fn| has returned: it may start the
    * timer again, or free it. */
-  plait__runtime_ref(runtime);
+  plait__runtime_timer_ref(runtime);
   if (every != 0) {
     uint64_t now = timer->reactor->wheel.now_ms;
     uint64_t missed = (now - alarm->due_ms) / every;
@@ -61,7 +61,7 @@ static void timer_ring(plait__alarm *alarm) {
     timer_unlink(timer);
   }
   plait__deliver_timer(timer);
-  plait__runtime_unref(runtime);
+  plait__runtime_timer_unref(runtime);
 }
 
 void plait_timer_init(plait_timer *timer, plait_transport *owner,
