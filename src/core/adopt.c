@@ -9,18 +9,91 @@
 #include "core/memory.h"
 #include "core/stream.h"
 
+/* The thread that copies for plait_stdio().  Its end and the adoption's come in
+ * any order, both to the connection's reactor; the later one settles it. */
+typedef struct copying {
+  plait__mail mail; /* the thread's last act */
+  plait_reactor *reactor;
+  plait__stream *stream; /* the thread is a hold of it; NULL: none was made */
+  int code;
+  bool adopted, ended;
+} copying;
+
 typedef struct adoption {
   plait__mail mail;
   plait_reactor *reactor;
   plait_factory *factory;
+  copying *copying; /* NULL unless stdio */
   int fd;
 } adoption;
 
+/* ---- the copying thread's end -------------------------------------------- */
+
+static void copying_settle(copying *c) {
+  plait__stream *s = c->stream;
+  int code = c->code;
+  if (!c->adopted || !c->ended)
+    return;
+  plait__free(c->reactor->os, c);
+  if (s == NULL)
+    return;
+  if (code != 0 && s->phase != PLAIT__GONE)
+    plait__stream_read_out(s, code); /* what input came before is delivered */
+  plait__closing_reason(s, code);
+  plait__stream_unhold(s);
+}
+
+static void copying_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
+  copying *c = plait_container_of(mail, copying, mail);
+  (void)r;
+  (void)drop; /* then no stream is left */
+  c->ended = true;
+  copying_settle(c);
+}
+
+/* On the thread. */
+static void copying_done(void *arg, int code) {
+  copying *c = arg;
+  c->code = code;
+  plait__reactor_mail(c->reactor, &c->mail);
+}
+
+static copying *copying_new(plait_reactor *r) {
+  copying *c = plait__zalloc(r->os, sizeof *c);
+  if (c == NULL)
+    return NULL;
+  c->reactor = r;
+  c->mail.deliver = copying_deliver;
+  return c;
+}
+
+static int copying_adopt(copying *c, int fd, plait_factory *factory,
+                         const plait_address *peer) {
+  plait_reactor *r = c->reactor;
+  plait_runtime *runtime = r->runtime;
+  int code = plait__stream_new(r, fd, &c->stream);
+  if (code != 0) {
+    runtime->driver->host->stdio_finish(runtime->stdio, 0);
+    r->io->close_fd(fd);
+    return code;
+  }
+  c->stream->stdio = true;
+  plait__stream_hold(c->stream);
+  return plait__stream_open(c->stream, factory, peer);
+}
+
+/* ---- adoption ------------------------------------------------------------ */
+
 static void adoption_end(adoption *a, bool made) {
   plait_runtime *runtime = a->reactor->runtime;
+  copying *c = a->copying;
   if (!made)
     plait__factory_release(a->factory);
   plait__free(a->reactor->os, a);
+  if (c != NULL) {
+    c->adopted = true;
+    copying_settle(c);
+  }
   plait__runtime_unref(runtime);
 }
 
@@ -34,7 +107,10 @@ static void adopt_here(plait_reactor *r, plait__mail *mail, bool drop) {
   }
   if (r->io->names(a->fd, true, &peer) != 0)
     peer.family = PLAIT_NO_ADDRESS;
-  adoption_end(a, plait__stream_accept(r, a->fd, a->factory, &peer) == 0);
+  int code = a->copying != NULL
+                 ? copying_adopt(a->copying, a->fd, a->factory, &peer)
+                 : plait__stream_accept(r, a->fd, a->factory, &peer);
+  adoption_end(a, code == 0);
 }
 
 static void adopt_start(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -48,7 +124,8 @@ static void adopt_start(plait_reactor *r, plait__mail *mail, bool drop) {
     plait__reactor_mail(a->reactor, mail);
 }
 
-int plait__adopt_fd(plait_reactor *r, int fd, plait_factory *factory) {
+static int adoption_new(plait_reactor *r, plait_factory *factory,
+                        adoption **ret) {
   adoption *a = plait__zalloc(r->os, sizeof *a);
   if (a == NULL)
     return plait__fail(PLAIT_ENOMEM, "adopt: out of memory");
@@ -59,11 +136,24 @@ int plait__adopt_fd(plait_reactor *r, int fd, plait_factory *factory) {
   }
   plait__factory_count(factory);
   plait__factory_unuse(factory); /* the connection uses it now */
-  *a = (adoption){.reactor = r, .factory = factory, .fd = fd};
+  *a = (adoption){.reactor = r, .factory = factory};
   a->mail.deliver = adopt_start;
   plait__runtime_ref(r->runtime);
-  plait__reactor_mail(r->runtime->reactors[0], &a->mail);
+  *ret = a;
   return 0;
+}
+
+static void adoption_send(adoption *a, int fd) {
+  a->fd = fd;
+  plait__reactor_mail(a->reactor->runtime->reactors[0], &a->mail);
+}
+
+int plait__adopt_fd(plait_reactor *r, int fd, plait_factory *factory) {
+  adoption *a;
+  int code = adoption_new(r, factory, &a);
+  if (code == 0)
+    adoption_send(a, fd);
+  return code;
 }
 
 int plait_adopt(plait_reactor *reactor, int fd, plait_factory *factory) {
@@ -74,23 +164,36 @@ int plait_adopt(plait_reactor *reactor, int fd, plait_factory *factory) {
   return plait__adopt_fd(reactor, fd, factory);
 }
 
+/* ---- stdio --------------------------------------------------------------- */
+
+/* The thread starts last: once it runs, nothing fails. */
+static int stdio_start(plait_runtime *runtime, adoption *a) {
+  const char *step = "stdio";
+  int fd;
+  copying *c = copying_new(a->reactor);
+  if (c == NULL)
+    return plait__fail(PLAIT_ENOMEM, "stdio: out of memory");
+  int code = runtime->driver->host->stdio_open(
+      runtime->driver->os, copying_done, c, &fd, &runtime->stdio, &step);
+  if (code != 0) {
+    plait__free(a->reactor->os, c);
+    return plait__fail(code, "stdio: %s: %s", step, plait_strerror(code));
+  }
+  a->copying = c;
+  adoption_send(a, fd);
+  return 0;
+}
+
 int plait_stdio(plait_reactor *reactor, plait_factory *factory) {
   plait_runtime *runtime = reactor->runtime;
-  const plait__host *host = runtime->driver->host;
-  const char *step = "stdio";
-  plait__stdio *stdio;
-  int fd;
+  adoption *a;
   if (runtime->stdio != NULL)
     return plait__fail(PLAIT_EBUSY, "stdio: it has a connection already");
-  int code = host->stdio_open(runtime->driver->os, &fd, &stdio, &step);
+  int code = adoption_new(reactor, factory, &a);
   if (code != 0)
-    return plait__fail(code, "stdio: %s: %s", step, plait_strerror(code));
-  code = plait__adopt_fd(reactor, fd, factory);
-  if (code != 0) {
-    reactor->io->close_fd(fd);
-    host->stdio_close(stdio, 0);
     return code;
-  }
-  runtime->stdio = stdio;
-  return 0;
+  code = stdio_start(runtime, a);
+  if (code != 0)
+    adoption_end(a, false);
+  return code;
 }

@@ -50,7 +50,6 @@ static void attend_flush(plait__stream *s) {
     plait__stream_flush(s);
   attend_our_end(s);
   plait__closing_check(s);
-  plait__stream_watch(s);
 }
 
 static void attend_resume(plait__stream *s) {
@@ -81,13 +80,16 @@ static void attend_once(plait__stream *s, unsigned todo) {
 }
 
 void plait__attend(plait__stream *s) {
-  for (int pass = 0; pass < ATTEND_PASSES; pass++) {
+  for (int pass = 0; s->todo != 0 && pass < ATTEND_PASSES; pass++) {
     unsigned todo = s->todo;
-    if (todo == 0 || s->phase == PLAIT__GONE)
-      return;
     s->todo = 0;
     attend_once(s, todo);
   }
+  if (s->phase == PLAIT__GONE)
+    return;
+  /* Only now: a change of interest costs two system calls, and the connection
+   * may have been closed meanwhile. */
+  plait__stream_watch(s);
   if (s->todo != 0)
     plait__stream_need(s, s->todo); /* the rest after the others */
 }
@@ -108,6 +110,23 @@ void plait__stream_need(plait__stream *s, unsigned todo) {
   r->ready_last = s;
   if (!r->in_batch)
     r->os->wake(r->loop);
+}
+
+/* Rare: a stream goes while it waits for a turn that had no time left. */
+void plait__attend_forget(plait__stream *s) {
+  plait_reactor *r = s->reactor;
+  plait__stream *before = NULL;
+  if (!s->ready)
+    return;
+  for (plait__stream *i = r->ready_first; i != s; i = i->next_ready)
+    before = i;
+  if (before == NULL)
+    r->ready_first = s->next_ready;
+  else
+    before->next_ready = s->next_ready;
+  if (r->ready_last == s)
+    r->ready_last = before;
+  s->ready = false;
 }
 
 void plait__attend_ready(plait_reactor *r) {

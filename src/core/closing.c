@@ -10,6 +10,10 @@
  * From FLUSHING on input is read and discarded: a peer that sends all before
  * it reads would otherwise block our queue for ever, and closing over unread
  * input would reset the connection and lose what we sent.
+ *
+ * The peer of a stdio stream is our own thread, which reads on over such a
+ * reset: nothing is lingered for.  What it has yet to copy out is waited for in
+ * GONE, where the thread is a hold; there an abort ends that wait.
  */
 #include "core/closing.h"
 
@@ -33,7 +37,7 @@ static const uint8_t next_phase[PLAIT__PHASES][PLAIT__CLOSING_EVENTS] = {
 
 /* A reason the program gave wins; that the peer closed does not excuse bytes
  * that were lost. */
-static void closing_reason(plait__stream *s, int code) {
+void plait__closing_reason(plait__stream *s, int code) {
   if (code != 0 && (s->reason == 0 || s->reason == PLAIT_EOF))
     s->reason = code;
 }
@@ -47,6 +51,7 @@ static void enter_flushing(plait__stream *s) {
 }
 
 static void enter_lingering(plait__stream *s) {
+  s->discarded = 0;
   int code = s->wr_shut ? 0 : s->reactor->io->shut_wr(&s->socket);
   if (code != 0) {
     plait__closing(s, PLAIT__ON_FAIL, code);
@@ -57,24 +62,38 @@ static void enter_lingering(plait__stream *s) {
   plait__stream_watch(s);
 }
 
+/* Before the descriptor is closed, so that the thread can tell this from
+ * plait_write_eof().  Without a protocol nothing was written. */
+static void finish_stdio(plait__stream *s, bool at_once) {
+  plait_runtime *runtime = s->reactor->runtime;
+  bool waits = !at_once && s->head.protocol != NULL;
+  runtime->driver->host->stdio_finish(
+      runtime->stdio, waits ? plait__stream_limits(s)->flush_ms : 0);
+}
+
 static void enter_gone(plait__stream *s, bool reset) {
   plait_reactor *r = s->reactor;
   plait__reactor_unalarm(r, &s->alarm);
   s->unsent_bytes = s->queue.bytes;
   plait__queue_drop(&s->queue, &r->outbox, r->os);
   s->todo = 0;
+  if (s->stdio)
+    finish_stdio(s, reset);
   r->io->close(&s->socket, reset);
 }
 
 void plait__closing(plait__stream *s, plait__closing_event event, int code) {
   plait__phase from = s->phase, to = next_phase[from][event];
-  if (to == STAY)
+  if (to == STAY) {
+    if (s->stdio && from == PLAIT__GONE && event == PLAIT__ON_ABORT)
+      finish_stdio(s, true);
     return;
+  }
   if (event == PLAIT__ON_LATE)
     code = from == PLAIT__LINGERING && s->reactor->io->unsettled(&s->socket) == 0
                ? 0
                : PLAIT_ELINGER;
-  closing_reason(s, code);
+  plait__closing_reason(s, code);
   s->phase = (uint8_t)to;
   if (to == PLAIT__FLUSHING)
     enter_flushing(s);
@@ -89,7 +108,8 @@ void plait__closing_check(plait__stream *s) {
   if (s->phase != PLAIT__FLUSHING && s->phase != PLAIT__LINGERING)
     return;
   if (s->queue.bytes == 0)
-    plait__closing(s, s->rd_end ? PLAIT__ON_DONE : PLAIT__ON_SENT, 0);
+    plait__closing(s, s->rd_end || s->stdio ? PLAIT__ON_DONE : PLAIT__ON_SENT,
+                   0);
   else if (!plait__alarm_is_set(&s->alarm))
     plait__timeout_flush(s);
 }

@@ -28,6 +28,9 @@ typedef enum plait__closing_event {
  * reason of its own). */
 void plait__closing(plait__stream *s, plait__closing_event event, int code);
 
+/* |code| becomes the reason of connection_lost, unless there is one already. */
+void plait__closing_reason(plait__stream *s, int code);
+
 /* FLUSHING or LINGERING: raises ON_SENT or ON_DONE if that is so. */
 void plait__closing_check(plait__stream *s);
 

@@ -163,12 +163,21 @@ typedef struct plait__host {
   int (*signals_open)(plait__loop *loop, void (*fn)(void *arg), void *arg);
   void (*signals_close)(plait__loop *loop);
   /* Joins standard input and output to a stream socket by a thread that
-   * copies; |ret_fd| is our end.  PLAIT_EBUSY if they are taken. */
-  int (*stdio_open)(const plait__os *os, int *ret_fd, plait__stdio **ret,
+   * copies; |ret_fd| is our end.  The thread's last act is |done|(|arg|), with
+   * 0 if all that our end sent has reached standard output, what writing that
+   * failed with, or PLAIT_ELINGER; our end stays connected.  It ends when both
+   * directions have, when writing fails, or as stdio_finish() says.  With a
+   * code there was no thread.  PLAIT_EBUSY if they are taken. */
+  int (*stdio_open)(const plait__os *os, void (*done)(void *arg, int code),
+                    void *arg, int *ret_fd, plait__stdio **ret,
                     const char **ret_step);
-  /* What our end has sent is still copied out, for at most |wait_ms| without
-   * progress; then the thread ends. */
-  void (*stdio_close)(plait__stdio *stdio, uint32_t wait_ms);
+  /* Our end has sent its last and is about to be closed: no more input is
+   * wanted, and what was sent is still copied out, for at most |wait_ms|
+   * without progress (PLAIT_UNLIMITED: however long).  May be called again with
+   * less, and after |done|.  Does not wait. */
+  void (*stdio_finish)(plait__stdio *stdio, uint32_t wait_ms);
+  /* Finishes without waiting for progress, joins the thread and frees. */
+  void (*stdio_close)(plait__stdio *stdio);
 } plait__host;
 
 typedef struct plait__driver {

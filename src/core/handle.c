@@ -87,8 +87,7 @@ static void handle_uncount(plait__slot *slot, bool own) {
 static bool handle_full(const plait__slot *slot) {
   return atomic_load_explicit(&slot->mail_bytes, memory_order_relaxed) >=
              PLAIT__HANDLE_BYTES_MAX ||
-         atomic_load_explicit(&slot->queued, memory_order_relaxed) >
-             atomic_load_explicit(&slot->high, memory_order_relaxed);
+         atomic_load_explicit(&slot->room, memory_order_relaxed) == 0;
 }
 
 static void write_deliver(plait_reactor *r, plait__mail *mail, bool drop) {

@@ -14,8 +14,6 @@
 #include "core/memory.h"
 #include "core/reactor.h"
 
-enum { STDIO_WAIT_MS = 2000 };
-
 /* ---- new and free -------------------------------------------------------- */
 
 static unsigned reactor_count(const plait__os *os, unsigned asked) {
@@ -78,8 +76,9 @@ int plait_runtime_free(plait_runtime *runtime) {
     return plait__fail(PLAIT_EBUSY, "runtime free: plait_run() still runs");
   const plait__os *os = runtime->driver->os;
   atomic_store(&runtime->over, true);
+  /* First: the thread's last act is to mail a reactor. */
   if (runtime->stdio != NULL)
-    runtime->driver->host->stdio_close(runtime->stdio, 0);
+    runtime->driver->host->stdio_close(runtime->stdio);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
     plait__reactor_close(runtime->reactors[i]);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
@@ -200,7 +199,7 @@ int plait_run(plait_runtime *runtime) {
     os->leave(saved);
   }
   if (runtime->stdio != NULL) {
-    runtime->driver->host->stdio_close(runtime->stdio, STDIO_WAIT_MS);
+    runtime->driver->host->stdio_close(runtime->stdio);
     runtime->stdio = NULL;
   }
   runtime->finished = true;

@@ -128,7 +128,6 @@ plait__slot *plait__slot_take(plait__slots *slots, const plait__os *os,
   slot->live = true;
   slot->own_entries = 0;
   atomic_store_explicit(&slot->asked, 0, memory_order_relaxed);
-  atomic_store_explicit(&slot->queued, 0, memory_order_relaxed);
   return slot;
 }
 

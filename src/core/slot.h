@@ -29,8 +29,8 @@ struct plait__slot {
   /* A handle is live while its generation is this one. */
   _Atomic(uint32_t) generation;
   _Atomic(uint32_t) mail_bytes; /* of handle writes in the mailbox */
-  _Atomic(uint32_t) queued;     /* of the send queue, as last published */
-  _Atomic(uint32_t) high;       /* the high-water mark */
+  _Atomic(uint32_t) room;       /* 1 + bytes up to the high-water mark, as last
+                                   published; 0: the queue is above it */
   _Atomic(uint32_t) entries;    /* in the mailbox that name this slot */
   _Atomic(uint8_t) asked;       /* PLAIT__ASK_*: |mail| is in the mailbox */
   bool live;                    /* the owner's: a connection has the slot */

@@ -1,7 +1,6 @@
 /* The life of a stream and its descriptor's events. */
 #include "core/stream.h"
 
-#include <stdatomic.h>
 
 #include "core/connector.h"
 #include "core/deliver.h"
@@ -68,7 +67,6 @@ static void stream_ready(plait__socket *socket, unsigned events) {
     if (events & PLAIT__WRITABLE) {
       s->blocked = false;
       plait__stream_flush(s);
-      plait__stream_watch(s);
       s->todo |= PLAIT__TODO_FLUSH;
     }
     if (events & PLAIT__READABLE && s->phase != PLAIT__GONE)
@@ -121,7 +119,7 @@ static void stream_set_up(plait__stream *s, plait_factory *factory) {
   s->high = limits->high_bytes;
   s->low = limits->low_bytes;
   s->idle_ms = limits->idle_ms;
-  atomic_store_explicit(&s->head.slot->high, s->high, memory_order_relaxed);
+  plait__stream_publish(s);
   s->u.leaving = NULL;
   s->phase = PLAIT__OPEN;
   s->told_drain = false;
@@ -219,6 +217,7 @@ void plait__stream_unhold(plait__stream *s) {
     stream_end(s);
   else if (s->u.connector != NULL)
     plait__connector_failed(s);
+  plait__attend_forget(s);
   plait__free(r->os, s->leftover);
   plait__free(r->os, s);
   plait__acceptors_room(r);

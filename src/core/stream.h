@@ -57,17 +57,19 @@ struct plait__stream {
     uint64_t unsent_bytes; /* GONE: what the system never took */
   };
   uint64_t received_bytes, sent_bytes;
-  uint32_t idle_ms, high, low;
+  uint32_t high, low;
   union {
+    uint32_t idle_ms;   /* OPEN */
     uint32_t discarded; /* LINGERING: bytes */
-    int broken;         /* OPEN, TODO_FAIL: what a write found */
   };
   int reason;
+  int16_t broken; /* TODO_FAIL: what a write found */
 
   uint8_t phase; /* plait__phase */
   uint8_t todo;
   uint8_t interest; /* what the backend watches */
-  uint8_t holds; /* the descriptor is one; connection_lost comes when 0 */
+  uint8_t holds; /* connection_lost comes when 0; the descriptor is one, the
+                  * thread that copies for stdio another */
   bool ready : 1;      /* in the reactor's ready list */
   bool paused : 1;     /* by the protocol */
   bool blocked : 1;    /* the system took no more: WRITABLE is due */
@@ -82,6 +84,7 @@ struct plait__stream {
   bool redelivering : 1; /* the leftover is what data_received has */
   bool told_drain : 1; /* draining was called */
   bool published : 1;  /* the slot says that something is queued */
+  bool stdio : 1;      /* the peer is the thread that copies */
 
   struct { /* of plait_address, without the path */
     uint8_t family;
@@ -141,13 +144,17 @@ bool plait__stream_keep(plait__stream *s, const uint8_t *data, size_t len);
 
 extern const plait__transport_ops plait__stream_ops;
 void plait__stream_flush(plait__stream *s);
+/* Handles on other threads see how much room the queue has. */
+void plait__stream_publish(plait__stream *s);
 /* Runs the calls that wait for room, or tells them that |s| is gone. */
 void plait__stream_run_waiters(plait__stream *s, plait_protocol *p);
 
 /* ---- attend.c ---- */
 
 void plait__attend(plait__stream *s);
-/* The streams that need attention, at most |passes| times each. */
+/* |s| is going to be freed. */
+void plait__attend_forget(plait__stream *s);
+/* The streams that need attention, a few times each at most. */
 void plait__attend_ready(plait_reactor *r);
 
 /* ---- timeout.c ---- */

@@ -155,5 +155,4 @@ void plait__stream_reread(plait__stream *s) {
   if (s->phase == PLAIT__OPEN && !s->paused &&
       (s->leftover != NULL || (s->rd_end && !s->rd_told)))
     plait__stream_need(s, PLAIT__TODO_READ);
-  plait__stream_watch(s);
 }

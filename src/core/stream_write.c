@@ -12,16 +12,13 @@
 #include "core/factory.h"
 #include "core/runtime.h"
 
-/* Handles on other threads see how much is queued.  What was queued and sent
- * between two looks is not worth touching the slot. */
-static void stream_publish(plait__stream *s) {
+void plait__stream_publish(plait__stream *s) {
   size_t bytes = s->queue.bytes;
-  if (bytes == 0 && !s->published)
-    return;
+  uint32_t room = bytes <= s->high ? s->high - (uint32_t)bytes : 0;
+  if (bytes <= s->high && room < UINT32_MAX)
+    room++;
   s->published = bytes > 0;
-  atomic_store_explicit(&s->head.slot->queued,
-                        bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX,
-                        memory_order_relaxed);
+  atomic_store_explicit(&s->head.slot->room, room, memory_order_relaxed);
 }
 
 /* plait_write()'s answer. */
@@ -44,7 +41,7 @@ static void flush_took(plait__stream *s, ptrdiff_t n, size_t offered) {
     /* Nothing more is tried; but the peer's last bytes may still wait to be
      * read, so it is not the end yet. */
     s->blocked = true;
-    s->broken = (int)n;
+    s->broken = (int16_t)n;
     plait__stream_need(s, PLAIT__TODO_FAIL);
     return;
   }
@@ -83,7 +80,10 @@ static void flush_settle(plait__stream *s) {
 
 /* After the queue has become shorter. */
 static void flush_done(plait__stream *s) {
-  stream_publish(s);
+  /* What was queued and sent between two looks is not worth touching the slot
+   * for. */
+  if (s->queue.bytes > 0 || s->published)
+    plait__stream_publish(s);
   if (s->queue.bytes <= s->low && (s->above || s->waiters != NULL))
     plait__stream_need(s, PLAIT__TODO_RESUME);
   if (s->queue.bytes == 0 && s->wr_end)
@@ -251,7 +251,7 @@ static bool write_queued(plait__stream *s, size_t len) {
   if (s->phase != PLAIT__OPEN)
     return false;
   if (s->blocked)
-    stream_publish(s);
+    plait__stream_publish(s);
   else if (len > 0 && s->reactor->current != s)
     plait__stream_need(s, PLAIT__TODO_FLUSH);
   return write_answer(s);

@@ -1,7 +1,6 @@
 /* The public verbs and questions of a transport. */
 #include <plait/error.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -202,7 +201,7 @@ void plait_transport_set_watermarks(plait_transport *t, uint32_t high_bytes,
   plait__limits_fill_marks(&limits);
   s->high = limits.high_bytes;
   s->low = limits.low_bytes;
-  atomic_store_explicit(&t->slot->high, s->high, memory_order_relaxed);
+  plait__stream_publish(s);
   if (s->above && s->queue.bytes <= s->low)
     plait__stream_need(s, PLAIT__TODO_RESUME);
 }

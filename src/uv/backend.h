@@ -20,8 +20,20 @@ void plait__uv_from_sockaddr(const struct sockaddr_storage *sa, socklen_t len,
 
 /* ---- loop.c -------------------------------------------------------------- */
 
+struct plait__uv_block;
+typedef struct plait__uv_socket plait__uv_socket;
+
+/* See poll.c. */
+typedef struct plait__uv_polls {
+  struct plait__uv_block **blocks;
+  uint32_t *by_number; /* 1 + the handle's place; 0: none yet */
+  uint32_t numbers, count, taken;
+} plait__uv_polls;
+
 struct plait__loop {
   uv_loop_t uv; /* uv.data: the reactor */
+  plait__uv_polls polls;
+  plait__uv_socket *closed_first, *closed_last; /* |closed| is due */
   uv_async_t async;
   uv_timer_t timer;
   uv_check_t check;
@@ -49,13 +61,16 @@ void plait__uv_signals_close(plait__loop *loop);
 /* ---- socket.c: a descriptor under a uv_poll_t ---------------------------- */
 
 /* There may be a million of these: every byte of it counts. */
-typedef struct plait__uv_socket {
+struct plait__uv_socket {
   plait__socket base; /* first: sockets are cast to this */
-  uv_poll_t poll;
+  union {
+    uv_poll_t *poll; /* poll->data: this */
+    plait__uv_socket *next_closed;
+  } u;
   int fd;           /* -1 once closed */
   uint8_t interest; /* what |poll| watches */
   bool fin;         /* ours is out */
-} plait__uv_socket;
+};
 
 static inline plait__uv_socket *plait__uv_socket_of(plait__socket *socket) {
   return (plait__uv_socket *)socket;
@@ -66,6 +81,17 @@ int plait__uv_fd(const plait__socket *socket);
 void plait__uv_interest(plait__socket *socket, unsigned interest);
 void plait__uv_close(plait__socket *socket, bool reset);
 void plait__uv_close_fd(int fd);
+/* Tells the owners of sockets that were closed, with nothing on the stack. */
+void plait__uv_tell_closed(plait__loop *loop);
+
+/* ---- poll.c: the handles of a loop --------------------------------------- */
+
+/* A handle for the non-blocking |fd|, stopped. */
+int plait__uv_poll_take(plait__loop *loop, int fd, uv_poll_t **ret);
+/* Before |fd| is closed. */
+void plait__uv_poll_give(plait__loop *loop, uv_poll_t *poll);
+void plait__uv_polls_close(plait__loop *loop);
+void plait__uv_polls_free(plait__loop *loop); /* once they are closed */
 
 /* ---- stream.c ------------------------------------------------------------ */
 
@@ -121,8 +147,11 @@ int plait__uv_cpu_number(unsigned i);
 
 /* ---- stdio.c ------------------------------------------------------------- */
 
-int plait__uv_stdio_open(const plait__os *os, int *ret_fd, plait__stdio **ret,
+int plait__uv_stdio_open(const plait__os *os,
+                         void (*done)(void *arg, int code), void *arg,
+                         int *ret_fd, plait__stdio **ret,
                          const char **ret_step);
-void plait__uv_stdio_close(plait__stdio *stdio, uint32_t wait_ms);
+void plait__uv_stdio_finish(plait__stdio *stdio, uint32_t wait_ms);
+void plait__uv_stdio_close(plait__stdio *stdio);
 
 #endif

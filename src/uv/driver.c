@@ -81,6 +81,7 @@ static const plait__host host = {
     .signals_open = plait__uv_signals_open,
     .signals_close = plait__uv_signals_close,
     .stdio_open = plait__uv_stdio_open,
+    .stdio_finish = plait__uv_stdio_finish,
     .stdio_close = plait__uv_stdio_close,
 };
 

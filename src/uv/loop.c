@@ -21,8 +21,13 @@ static void loop_on_async(uv_async_t *async) {
   (void)async; /* It ended the poll phase; the check handle does the rest. */
 }
 
+static void loop_turn(plait__loop *loop) {
+  plait__turn(loop->uv.data);
+  plait__uv_tell_closed(loop);
+}
+
 static void loop_on_check(uv_check_t *check) {
-  plait__turn(check->loop->data);
+  loop_turn((plait__loop *)check->loop);
 }
 
 static void loop_on_timer(uv_timer_t *timer);
@@ -46,7 +51,7 @@ static void loop_on_timer(uv_timer_t *timer) {
     return;
   }
   loop->deadline_ms = NEVER;
-  plait__turn(loop->uv.data);
+  loop_turn(loop);
 }
 
 int plait__uv_loop_new(plait_reactor *reactor, plait__loop **ret) {
@@ -75,17 +80,12 @@ fail_alloc:
 }
 
 void plait__uv_loop_run(plait__loop *loop) {
+  plait__uv_tell_closed(loop); /* of a turn before the loop ran */
   uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
 void plait__uv_loop_stop(plait__loop *loop) {
   uv_stop(&loop->uv);
-}
-
-static void loop_check_closing(uv_handle_t *handle, void *arg) {
-  (void)arg;
-  assert(uv_is_closing(handle) && "a socket outlives its loop");
-  (void)handle;
 }
 
 void plait__uv_loop_free(plait__loop *loop) {
@@ -96,14 +96,15 @@ void plait__uv_loop_free(plait__loop *loop) {
   uv_close((uv_handle_t *)&loop->check, NULL);
   uv_close((uv_handle_t *)&loop->timer, NULL);
   uv_close((uv_handle_t *)&loop->async, NULL);
-  /* One left open would make uv_run() wait for ever. */
-  uv_walk(&loop->uv, loop_check_closing, NULL);
+  plait__uv_tell_closed(loop);
+  plait__uv_polls_close(loop);
   /* A stop that came when the loop no longer ran ends the first run at once. */
   while (uv_run(&loop->uv, UV_RUN_DEFAULT)) {
   }
   int rc = uv_loop_close(&loop->uv);
   assert(rc == 0);
   (void)rc;
+  plait__uv_polls_free(loop);
   plait__uv_alloc(loop, 0, "loop");
 }
 

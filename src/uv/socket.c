@@ -9,21 +9,17 @@
  *     out; a UNIX peer closed)     WRITABLE, or PRIORITIZED for ALIVE
  *   EPOLLPRI (urgent data)         PRIORITIZED for ALIVE, else not watched
  *
- * uv_close() takes the descriptor out of epoll and drops its events from the
- * batch at hand, so close(2) right behind it is safe even if the number is
+ * uv_poll_stop() takes the descriptor out of epoll and drops its events from
+ * the batch at hand, so close(2) right behind it is safe even if the number is
  * given out again within that batch. */
 #include "uv/backend.h"
 
 #include <poll.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(plait__uv_socket) <= 184, "sockets must stay small");
+_Static_assert(sizeof(plait__uv_socket) <= 24, "sockets must stay small");
 _Static_assert((int)PLAIT__READABLE == (int)UV_READABLE, "used as libuv's");
 _Static_assert((int)PLAIT__WRITABLE == (int)UV_WRITABLE, "used as libuv's");
-
-static plait__uv_socket *socket_of_poll(uv_poll_t *poll) {
-  return (plait__uv_socket *)((char *)poll - offsetof(plait__uv_socket, poll));
-}
 
 /* An urgent byte lies ahead, which nobody here reads.  Takes it out, or
  * EPOLLPRI would come for ever. */
@@ -45,11 +41,11 @@ static void socket_on_priority(plait__uv_socket *s) {
   } else if (!(p.revents & POLLHUP) && socket_drop_urgent(s->fd)) {
     return;
   }
-  plait__dispatch(s->poll.loop->data, &s->base, events);
+  plait__dispatch(s->u.poll->loop->data, &s->base, events);
 }
 
 static void socket_on_poll(uv_poll_t *poll, int status, int events) {
-  plait__uv_socket *s = socket_of_poll(poll);
+  plait__uv_socket *s = poll->data;
   if (status < 0) {
     s->interest = 0;
     plait__dispatch(poll->loop->data, &s->base, PLAIT__FAILED);
@@ -62,9 +58,10 @@ static void socket_on_poll(uv_poll_t *poll, int status, int events) {
 
 int plait__uv_attach(plait__loop *loop, plait__socket *socket, int fd) {
   plait__uv_socket *s = plait__uv_socket_of(socket);
-  int rc = uv_poll_init(&loop->uv, &s->poll, fd);
+  int rc = plait__uv_poll_take(loop, fd, &s->u.poll);
   if (rc)
     return rc;
+  s->u.poll->data = s;
   s->fd = fd;
   s->interest = 0;
   s->fin = false;
@@ -87,16 +84,34 @@ void plait__uv_interest(plait__socket *socket, unsigned interest) {
   s->interest = (uint8_t)wanted;
   /* Neither call fails for a handle that was initialised. */
   if (!wanted)
-    uv_poll_stop(&s->poll);
+    uv_poll_stop(s->u.poll);
   else if (wanted == PLAIT__ALIVE)
-    uv_poll_start(&s->poll, UV_PRIORITIZED, socket_on_poll);
+    uv_poll_start(s->u.poll, UV_PRIORITIZED, socket_on_poll);
   else
-    uv_poll_start(&s->poll, (int)wanted, socket_on_poll);
+    uv_poll_start(s->u.poll, (int)wanted, socket_on_poll);
 }
 
-static void socket_on_closed(uv_handle_t *handle) {
-  plait__uv_socket *s = socket_of_poll((uv_poll_t *)handle);
-  s->base.events->closed(&s->base);
+/* Appended, so that connections are told in the order they went. */
+static void socket_list_closed(plait__loop *loop, plait__uv_socket *s) {
+  s->u.next_closed = NULL;
+  if (loop->closed_first)
+    loop->closed_last->u.next_closed = s;
+  else
+    loop->closed_first = s;
+  loop->closed_last = s;
+}
+
+void plait__uv_tell_closed(plait__loop *loop) {
+  plait__uv_socket *s = loop->closed_first;
+  loop->closed_first = NULL;
+  while (s) {
+    plait__uv_socket *next = s->u.next_closed;
+    s->base.events->closed(&s->base);
+    s = next;
+  }
+  /* What was closed in the course of that waits for the next round. */
+  if (loop->closed_first)
+    plait__uv_wake(loop);
 }
 
 void plait__uv_close(plait__socket *socket, bool reset) {
@@ -108,8 +123,10 @@ void plait__uv_close(plait__socket *socket, bool reset) {
     /* Where there is no reset (UNIX) this has no effect. */
     (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   }
-  uv_close((uv_handle_t *)&s->poll, socket_on_closed);
+  plait__loop *loop = (plait__loop *)s->u.poll->loop;
+  plait__uv_poll_give(loop, s->u.poll);
   plait__uv_close_fd(s->fd);
+  socket_list_closed(loop, s);
   s->fd = -1;
   s->interest = 0;
 }

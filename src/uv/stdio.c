@@ -117,7 +117,9 @@ static void stdio_free(plait__stdio *s) {
   atomic_flag_clear(&stdio_taken);
 }
 
-int plait__uv_stdio_open(const plait__os *os, int *ret_fd, plait__stdio **ret,
+int plait__uv_stdio_open(const plait__os *os,
+                         void (*done)(void *arg, int code), void *arg,
+                         int *ret_fd, plait__stdio **ret,
                          const char **ret_step) {
   *ret_step = "stdio";
   if (atomic_flag_test_and_set(&stdio_taken))
@@ -129,6 +131,8 @@ int plait__uv_stdio_open(const plait__os *os, int *ret_fd, plait__stdio **ret,
   }
   memset(s, 0, sizeof *s);
   s->os = os;
+  s->done = done;
+  s->arg = arg;
   int rc = stdio_open_sides(s, ret_step);
   if (rc)
     goto fail;
@@ -146,12 +150,18 @@ fail:
   return rc;
 }
 
-void plait__uv_stdio_close(plait__stdio *s, uint32_t wait_ms) {
+void plait__uv_stdio_finish(plait__stdio *s, uint32_t wait_ms) {
   atomic_store(&s->wait_ms, wait_ms);
+  atomic_store(&s->closing, true);
   /* It can fail only if the counter were full. */
   (void)!eventfd_write(s->quit, 1);
+}
+
+void plait__uv_stdio_close(plait__stdio *s) {
+  plait__uv_stdio_finish(s, 0);
   s->os->thread_join(s->thread);
   (void)close(s->quit);
+  (void)close(s->end);
   stdio_close_side(&s->out);
   stdio_close_side(&s->in);
   stdio_free(s);

@@ -5,16 +5,22 @@
  *
  * Either way it waits for the source first, then for the sink, and only then
  * moves one piece: input that nobody wants stays where it is.  Output is
- * looked at, written, and only what was written is taken from the pair.  So
- * SIOCOUTQ of our end counts what has not reached standard output, and when
- * that breaks, |end| is closed with bytes unread in it, which resets our end:
- * the transport learns that its bytes were lost. */
+ * looked at, written, and only what was written is taken from the pair: what
+ * has not reached standard output is never more than the pair holds.
+ *
+ * How it went is told once, by |done|.  |end| stays open: closed over unread
+ * bytes it would reset our end, and whether the transport hears of that first,
+ * or why, would be chance. */
 #include "uv/stdio_copy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <plait/error.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { STDIN, END, STDOUT, QUIT, WATCHED };
@@ -75,6 +81,32 @@ static void copy_in(plait__stdio *s) {
   s->len -= (size_t)sent;
 }
 
+/* The reader of a pipe sees its end when nobody can write to it any more. */
+static void copy_drop_pipe(const plait__stdio_side *side) {
+  struct stat st;
+  if (fstat(side->fd, &st) || !S_ISFIFO(st.st_mode))
+    return;
+  int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (null < 0)
+    return;
+  if (side->kind == PLAIT__STDIO_REOPENED)
+    (void)dup3(null, side->fd, O_CLOEXEC);
+  (void)dup2(null, STDOUT_FILENO);
+  (void)close(null);
+}
+
+/* Our end has sent its last byte.  If input goes on, who reads standard output
+ * is to know; once all is closed, that is the program's own again. */
+static void copy_end_output(plait__stdio *s) {
+  s->out_ended = true;
+  if (atomic_load(&s->closing))
+    return;
+  if (s->out.kind == PLAIT__STDIO_SOCKET)
+    (void)shutdown(s->out.fd, SHUT_WR);
+  else if (s->out.kind != PLAIT__STDIO_PLAIN)
+    copy_drop_pipe(&s->out);
+}
+
 /* Whether our end has sent something, or its last. */
 static void copy_look(plait__stdio *s) {
   char byte;
@@ -82,7 +114,7 @@ static void copy_look(plait__stdio *s) {
   if (n > 0)
     s->out_ready = true;
   else if (n == 0 || !copy_again(-errno))
-    s->out_ended = true;
+    copy_end_output(s);
 }
 
 /* There is something at |end|, and standard output takes something. */
@@ -95,7 +127,7 @@ static void copy_out(plait__stdio *s) {
   if (copy_again(written))
     return;
   if (written < 0) {
-    s->broken = true;
+    s->code = (int)written;
     return;
   }
   /* These bytes were seen there, and only we read: they come at once. */
@@ -106,8 +138,10 @@ static void copy_out(plait__stdio *s) {
 static int copy_timeout(const plait__stdio *s) {
   if (!s->quitting)
     return -1;
-  uint64_t passed_ms = (s->os->now_ns() - s->progress_ns) / 1000000;
   uint64_t wait_ms = atomic_load(&s->wait_ms);
+  if (wait_ms == PLAIT_UNLIMITED)
+    return -1;
+  uint64_t passed_ms = (s->os->now_ns() - s->progress_ns) / 1000000;
   uint64_t left_ms = passed_ms < wait_ms ? wait_ms - passed_ms : 0;
   return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
@@ -124,7 +158,7 @@ static void copy_watch(const plait__stdio *s, struct pollfd *p) {
   p[STDIN] = (struct pollfd){reading ? s->in.fd : -1, POLLIN, 0};
   p[END] = (struct pollfd){events || !s->gone ? s->end : -1, events, 0};
   p[STDOUT] = (struct pollfd){s->out_ready ? s->out.fd : -1, POLLOUT, 0};
-  p[QUIT] = (struct pollfd){s->quitting ? -1 : s->quit, POLLIN, 0};
+  p[QUIT] = (struct pollfd){s->quit, POLLIN, 0};
 }
 
 /* Moves what |p| allows. */
@@ -134,6 +168,8 @@ static void copy_move(plait__stdio *s, const struct pollfd *p) {
     copy_end_input(s);
   }
   if (p[QUIT].revents) {
+    eventfd_t times;
+    (void)eventfd_read(s->quit, &times);
     s->quitting = true;
     s->progress_ns = s->os->now_ns();
     copy_end_input(s);
@@ -151,12 +187,14 @@ static void copy_move(plait__stdio *s, const struct pollfd *p) {
 /* Bytes that our end sent before it asked us to quit are in the pair: when it
  * is found empty, they are all out. */
 static bool copy_done(plait__stdio *s) {
+  if (s->code != 0)
+    return true;
   if (s->quitting && !s->out_ready && !s->out_ended) {
     copy_look(s);
     if (!s->out_ready)
       return true;
   }
-  return s->broken || (s->in_ended && s->out_ended);
+  return s->in_ended && s->out_ended;
 }
 
 void plait__uv_stdio_copy(void *arg) {
@@ -165,11 +203,12 @@ void plait__uv_stdio_copy(void *arg) {
   while (!copy_done(s)) {
     copy_watch(s, p);
     int n = poll(p, WATCHED, copy_timeout(s));
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0 || (n == 0 && s->quitting))
-      break;
-    copy_move(s, p);
+    if (n > 0)
+      copy_move(s, p);
+    else if (n == 0 && copy_timeout(s) == 0)
+      s->code = PLAIT_ELINGER;
+    else if (n < 0 && errno != EINTR)
+      s->code = -errno;
   }
-  (void)close(s->end);
+  s->done(s->arg, s->code);
 }

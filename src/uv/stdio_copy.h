@@ -26,10 +26,13 @@ enum { PLAIT__STDIO_BYTES = 64 * 1024 };
 struct plait__stdio {
   const plait__os *os;
   plait__thread *thread;
+  void (*done)(void *arg, int code);
+  void *arg;
   plait__stdio_side in, out;
-  int end;  /* the thread's end of the pair; the thread closes it */
+  int end;  /* the thread's end of the pair */
   int quit; /* eventfd */
-  _Atomic uint32_t wait_ms;
+  _Atomic uint32_t wait_ms; /* what quitting waits for progress */
+  _Atomic bool closing;     /* our end is closed, not only shut */
 
   /* The rest is the thread's alone. */
   bool in_ready;  /* standard input has something */
@@ -38,13 +41,14 @@ struct plait__stdio {
   bool out_ended; /* it has sent its last */
   bool gone;      /* nobody reads or writes at our end any more */
   bool quitting;
-  bool broken; /* standard output takes no more */
+  int code; /* what standard output failed with */
   uint64_t progress_ns;
   size_t off, len; /* of |input|: read, and not sent yet */
   uint8_t input[PLAIT__STDIO_BYTES], output[PLAIT__STDIO_BYTES];
 };
 
-/* The thread: copies both ways until both have ended, or it is to quit. */
+/* The thread: copies both ways until both have ended, standard output breaks,
+ * or it is to quit. */
 void plait__uv_stdio_copy(void *stdio);
 
 #endif

@@ -86,7 +86,7 @@ static void set_timeout(struct spy *s) {
 }
 
 static void set_marks(struct spy *s) {
-  plait_transport_set_watermarks(s->base.transport, 1, 0);
+  plait_transport_set_watermarks(s->base.transport, 1, 1);
 }
 
 static spy_action *const matrix_first[] = {
@@ -133,7 +133,7 @@ static void matrix_made(struct spy *s) {
   }
   spy_start_timer(s, 5, 10);
   spy_call(s->record);
-  spy_send(s, 100000);
+  spy_send(s, 10); /* more than high_bytes, until this returns */
   matrix_act(s, SPY_MADE);
 }
 
@@ -198,8 +198,8 @@ static void matrix_script(struct world *w) {
   on(&w->client, SPY_EOF, spy_nothing);
   on(&w->client, SPY_DRAINING, spy_nothing);
   w->server.factory.limits.idle_ms = MATRIX_IDLE_MS;
-  w->server.factory.limits.high_bytes = 50000;
-  w->server.factory.limits.low_bytes = 10;
+  w->server.factory.limits.high_bytes = 2;
+  w->server.factory.limits.low_bytes = 1;
   w->server.factory.limits.linger_ms = MATRIX_GRACE_MS;
   w->options.grace_ms = MATRIX_GRACE_MS;
 }

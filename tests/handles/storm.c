@@ -1,4 +1,4 @@
-/* Four foreign threads, three reactors, forty connections.
+/* Four foreign threads, three reactors, sixty connections.
  *
  * Each connection is a socket pair, both ends of which are plait's.  Threads
  * send numbered messages by handle to one end; the other end checks that what
@@ -25,7 +25,7 @@
 enum {
   SENDERS = 4,
   REACTORS = 3,
-  LINKS = 40,
+  LINKS = 60,
   TABLE = 64,
   PAYLOAD_MAX = 3000,
   AFTERWARDS = 1000,
@@ -310,18 +310,18 @@ static void sender_act(struct sender *s, bool posts) {
     s->seen[i] = h.id;
     s->messages[i] = s->calls[i] = 0;
   }
-  unsigned what = sender_random(s, 200);
-  if (what < 130)
+  unsigned what = sender_random(s, 1000);
+  if (what < 650)
     sender_write(s, i, h);
-  else if (what < 160)
+  else if (what < 800)
     sender_call(s, i, h);
-  else if (what < 180)
+  else if (what < 900)
     sender_when_writable(s, h);
-  else if (what < 198 && posts)
+  else if (what < 998 && posts)
     sender_post(s);
-  else if (what == 198)
+  else if (what == 998)
     sender_end(plait_handle_close(h));
-  else if (what == 199)
+  else if (what == 999)
     sender_end(plait_handle_abort(h));
 }
 
@@ -406,6 +406,8 @@ void storm_play(unsigned operations) {
   alarm(DEADLINE_S);
   storm.share = operations / SENDERS;
   storm.target.protocol = &target_ops;
+  storm.target.limits.high_bytes = 8000;
+  storm.target.limits.low_bytes = 2000;
   storm.checker.protocol = &checker_ops;
   leak_begin(&leak);
   require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,
@@ -427,7 +429,7 @@ void storm_play(unsigned operations) {
   require(atomic_load(&storm.links) == 0, "%u links are left",
           atomic_load(&storm.links));
   require(atomic_load(&storm.checked) > operations / 10, "hardly any came");
-  require(atomic_load(&storm.targets) > operations / 1000, "hardly any died");
+  require(atomic_load(&storm.targets) > LINKS + operations / 5000, "hardly any died");
   require(atomic_load(&storm.full) > 0, "never full");
   leak_end(&leak);
   alarm(0);

@@ -168,18 +168,26 @@ static void memory_signals_close(plait__loop *loop) {
   (void)loop;
 }
 
-static int memory_stdio_open(const plait__os *os, int *ret_fd,
-                             plait__stdio **ret, const char **ret_step) {
+static int memory_stdio_open(const plait__os *os,
+                             void (*done)(void *arg, int code), void *arg,
+                             int *ret_fd, plait__stdio **ret,
+                             const char **ret_step) {
   (void)os;
+  (void)done;
+  (void)arg;
   (void)ret_fd;
   (void)ret;
   *ret_step = "stdio";
   return PLAIT_ENOTSUP;
 }
 
-static void memory_stdio_close(plait__stdio *stdio, uint32_t wait_ms) {
+static void memory_stdio_finish(plait__stdio *stdio, uint32_t wait_ms) {
   (void)stdio;
   (void)wait_ms;
+}
+
+static void memory_stdio_close(plait__stdio *stdio) {
+  (void)stdio;
 }
 
 static const plait__host memory_host = {
@@ -187,6 +195,7 @@ static const plait__host memory_host = {
     .signals_open = memory_signals_open,
     .signals_close = memory_signals_close,
     .stdio_open = memory_stdio_open,
+    .stdio_finish = memory_stdio_finish,
     .stdio_close = memory_stdio_close};
 
 const plait__driver memory_driver = {.name = "memory",
