@@ -193,12 +193,13 @@ END_TEST
 
 static void expect_closed(plait_handle h) {
   plait_call call = {.run = count_call, .drop = drop_call};
-  ck_assert_int_eq(plait_handle_write(h, "x", 1), PLAIT_ECLOSED);
-  ck_assert_int_eq(plait_handle_close(h), PLAIT_ECLOSED);
-  ck_assert_int_eq(plait_handle_abort(h), PLAIT_ECLOSED);
-  ck_assert_int_eq(plait_handle_call(h, &call), PLAIT_ECLOSED);
-  ck_assert_int_eq(plait_handle_when_writable(h, &call), PLAIT_ECLOSED);
-  ck_assert_uint_eq(calls, 0);
+  require(plait_handle_write(h, "x", 1) == PLAIT_ECLOSED &&
+              plait_handle_close(h) == PLAIT_ECLOSED &&
+              plait_handle_abort(h) == PLAIT_ECLOSED &&
+              plait_handle_call(h, &call) == PLAIT_ECLOSED &&
+              plait_handle_when_writable(h, &call) == PLAIT_ECLOSED,
+          "%llx is not closed", (unsigned long long)h.id);
+  require(calls == 0, "a refused call ended");
 }
 
 START_TEST(zero_names_nobody) {
@@ -212,9 +213,10 @@ enum { ROUNDS = 50, LINKS = 40 };
 
 static void compare_handles(const uint64_t *ids, size_t n) {
   for (size_t i = 0; i < n; i++) {
-    ck_assert_uint_ne(ids[i], 0);
+    require(ids[i] != 0, "no handle");
     for (size_t k = i + 1; k < n; k++)
-      ck_assert_uint_ne(ids[i], ids[k]);
+      require(ids[i] != ids[k], "%llx came twice",
+              (unsigned long long)ids[i]);
   }
 }
 

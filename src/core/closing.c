@@ -50,6 +50,13 @@ static void enter_flushing(plait__stream *s) {
   plait__stream_need(s, PLAIT__TODO_FLUSH);
 }
 
+/* The peer has all that was sent and we have all that it sent: it merely keeps
+ * its side open. */
+static bool closing_is_settled(plait__stream *s) {
+  const plait__io *io = s->reactor->io;
+  return io->unacked(&s->socket) == 0 && io->unread(&s->socket) == 0;
+}
+
 static void enter_lingering(plait__stream *s) {
   s->discarded = 0;
   int code = s->wr_shut ? 0 : s->reactor->io->shut_wr(&s->socket);
@@ -90,9 +97,8 @@ void plait__closing(plait__stream *s, plait__closing_event event, int code) {
     return;
   }
   if (event == PLAIT__ON_LATE)
-    code = from == PLAIT__LINGERING && s->reactor->io->unsettled(&s->socket) == 0
-               ? 0
-               : PLAIT_ELINGER;
+    code = from == PLAIT__LINGERING && closing_is_settled(s) ? 0
+                                                             : PLAIT_ELINGER;
   plait__closing_reason(s, code);
   s->phase = (uint8_t)to;
   if (to == PLAIT__FLUSHING)

@@ -106,9 +106,10 @@ typedef struct plait__io {
   /* Bytes taken, or a code (PLAIT_EAGAIN). */
   ptrdiff_t (*writev)(plait__socket *socket, const plait__iovec *v, size_t n);
   int (*shut_wr)(plait__socket *socket);
-  /* Bytes that the peer has not acknowledged, or not yet read (UNIX), plus
-   * the bytes of ours that it sent and we have not read. */
-  size_t (*unsettled)(plait__socket *socket);
+  /* Bytes of ours that the peer has not acknowledged (UNIX: not read). */
+  size_t (*unacked)(plait__socket *socket);
+  /* Bytes of the peer's that have come and were not read. */
+  size_t (*unread)(plait__socket *socket);
   /* Closes the descriptor now, with a reset if |reset|; |closed| follows. */
   void (*close)(plait__socket *socket, bool reset);
   /* Closes a descriptor that was never attached. */

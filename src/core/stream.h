@@ -57,7 +57,11 @@ struct plait__stream {
     uint64_t unsent_bytes; /* GONE: what the system never took */
   };
   uint64_t received_bytes, sent_bytes;
-  uint32_t high, low;
+  uint32_t high;
+  union {
+    uint32_t low;
+    uint32_t unacked; /* LINGERING: at the last look */
+  };
   union {
     uint32_t idle_ms;   /* OPEN */
     uint32_t discarded; /* LINGERING: bytes */

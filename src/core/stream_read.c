@@ -14,14 +14,18 @@ static plait__chunk *reading_chunk(plait_reactor *r) {
   return r->chunk;
 }
 
+/* Input after plait_close().  It is bounded once the peer has all of ours: as
+ * long as it has not, closing over what it still sends would lose that. */
 static void read_discard(plait__stream *s, size_t len) {
   if (s->phase != PLAIT__LINGERING)
     return;
   uint32_t limit = plait__stream_limits(s)->linger_bytes_max;
-  if (len > limit - s->discarded && limit != PLAIT_UNLIMITED)
-    plait__closing(s, PLAIT__ON_LATE, 0);
-  else
+  if (limit == PLAIT_UNLIMITED || len <= limit - s->discarded)
     s->discarded += (uint32_t)len;
+  else if (s->reactor->io->unacked(&s->socket) > 0)
+    s->discarded = 0;
+  else
+    plait__closing(s, PLAIT__ON_LATE, 0);
 }
 
 /* The peer's end has come, behind every byte.  What to watch from now on is

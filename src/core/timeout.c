@@ -67,15 +67,36 @@ void plait__timeout_flush(plait__stream *s) {
   timeout_set(s, limit, flush_ring);
 }
 
+/* LINGERING: as long as the peer has not got everything it is the flush that
+ * goes on, in the system's buffers: progress restarts its deadline.  Only then
+ * does the time run that the peer has for its own end. */
+enum { LINGER_LOOKS = 4 };
+
+static uint64_t linger_look(const plait__stream *s) {
+  return plait__stream_limits(s)->linger_ms / LINGER_LOOKS + 1;
+}
+
 static void linger_ring(plait__alarm *alarm) {
-  plait__closing(alarm_stream(alarm), PLAIT__ON_LATE, 0);
+  plait__stream *s = alarm_stream(alarm);
+  const plait_limits *limits = plait__stream_limits(s);
+  size_t unacked = s->reactor->io->unacked(&s->socket);
+  bool progress = unacked < s->unacked;
+  s->unacked = unacked < UINT32_MAX ? (uint32_t)unacked : UINT32_MAX;
+  if (progress)
+    s->active_ms = plait__reactor_clock(s->reactor);
+  uint32_t limit = unacked > 0 ? limits->flush_ms : limits->linger_ms;
+  uint64_t left = limit != PLAIT_UNLIMITED ? timeout_left(s, limit) : limit;
+  uint64_t look = linger_look(s);
+  if (left > 0)
+    timeout_set(s, left < look ? left : look, linger_ring);
+  else
+    plait__closing(s, PLAIT__ON_LATE, 0);
 }
 
 void plait__timeout_linger(plait__stream *s) {
-  plait__reactor_unalarm(s->reactor, &s->alarm);
-  uint32_t limit = plait__stream_limits(s)->linger_ms;
-  if (limit != PLAIT_UNLIMITED)
-    timeout_set(s, limit, linger_ring);
+  s->unacked = UINT32_MAX;
+  s->active_ms = plait__reactor_clock(s->reactor);
+  timeout_set(s, linger_look(s), linger_ring);
 }
 
 static void connect_ring(plait__alarm *alarm) {

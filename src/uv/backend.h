@@ -99,7 +99,8 @@ ptrdiff_t plait__uv_read(plait__socket *socket, void *buffer, size_t len);
 ptrdiff_t plait__uv_writev(plait__socket *socket, const plait__iovec *v,
                            size_t n);
 int plait__uv_shut_wr(plait__socket *socket);
-size_t plait__uv_unsettled(plait__socket *socket);
+size_t plait__uv_unacked(plait__socket *socket);
+size_t plait__uv_unread(plait__socket *socket);
 
 /* ---- option.c ------------------------------------------------------------ */
 

@@ -46,15 +46,21 @@ int plait__uv_shut_wr(plait__socket *socket) {
 /* TCP counts our FIN as one byte until it is acknowledged, and as it is the
  * last of them it is unacknowledged as long as anything is.  UNIX counts the
  * memory of what the peer has not read, where one byte more or less does not
- * tell zero from the rest.  The peer's FIN is not in FIONREAD. */
-size_t plait__uv_unsettled(plait__socket *socket) {
+ * tell zero from the rest. */
+size_t plait__uv_unacked(plait__socket *socket) {
   plait__uv_socket *s = plait__uv_socket_of(socket);
-  int out = 0, in = 0;
+  int out = 0;
   if (ioctl(s->fd, SIOCOUTQ, &out) || out < 0)
     out = 0;
   if (s->fin && out > 0)
     out--;
-  if (ioctl(s->fd, FIONREAD, &in) || in < 0)
+  return (size_t)out;
+}
+
+/* The peer's FIN is not counted. */
+size_t plait__uv_unread(plait__socket *socket) {
+  int in = 0;
+  if (ioctl(plait__uv_socket_of(socket)->fd, FIONREAD, &in) || in < 0)
     in = 0;
-  return (size_t)out + (size_t)in;
+  return (size_t)in;
 }

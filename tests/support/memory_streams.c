@@ -333,9 +333,13 @@ static int memory_shut_wr(plait__socket *socket) {
   return 0;
 }
 
-static size_t memory_unsettled(plait__socket *socket) {
+static size_t memory_unread(plait__socket *socket) {
+  return memory_of(socket)->end->len;
+}
+
+static size_t memory_unacked(plait__socket *socket) {
   const struct memory_end *e = memory_of(socket)->end;
-  return e->len + (e->peer == NULL ? 0 : e->peer->len);
+  return e->peer == NULL ? 0 : e->peer->len;
 }
 
 static int memory_names(int fd, bool peer, plait_address *ret) {
@@ -365,7 +369,8 @@ const plait__io memory_io = {.socket_bytes = sizeof(struct memory_socket),
                              .read = memory_read,
                              .writev = memory_writev,
                              .shut_wr = memory_shut_wr,
-                             .unsettled = memory_unsettled,
+                             .unacked = memory_unacked,
+                             .unread = memory_unread,
                              .close = memory_close,
                              .close_fd = memory_close_fd,
                              .names = memory_names,
