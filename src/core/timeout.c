@@ -70,7 +70,7 @@ void plait__timeout_flush(plait__stream *s) {
 /* LINGERING: as long as the peer has not got everything it is the flush that
  * goes on, in the system's buffers: progress restarts its deadline.  Only then
  * does the time run that the peer has for its own end. */
-enum { LINGER_LOOKS = 4 };
+enum { LINGER_LOOKS = 4, LINGER_FIRST_MS = 10 };
 
 static uint64_t linger_look(const plait__stream *s) {
   return plait__stream_limits(s)->linger_ms / LINGER_LOOKS + 1;
@@ -96,7 +96,9 @@ static void linger_ring(plait__alarm *alarm) {
 void plait__timeout_linger(plait__stream *s) {
   s->unacked = UINT32_MAX;
   s->active_ms = plait__reactor_clock(s->reactor);
-  timeout_set(s, linger_look(s), linger_ring);
+  uint64_t look = linger_look(s); /* most peers are done at the first one */
+  timeout_set(s, look < LINGER_FIRST_MS ? look : LINGER_FIRST_MS,
+              linger_ring);
 }
 
 static void connect_ring(plait__alarm *alarm) {
