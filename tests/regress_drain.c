@@ -121,9 +121,9 @@ static void drain_once(unsigned reactors) {
             "no thread");
   int code = plait_run(runtime);
   require(code == 0, "plait_run: %s", plait_strerror(code));
-  plait_runtime_free(runtime);
   for (int i = 0; i < CLIENTS; i++)
     pthread_join(threads[i], NULL);
+  plait_runtime_free(runtime);
 }
 
 static void check_drains(unsigned reactors) {

@@ -30,10 +30,10 @@ typedef struct adoption {
 /* ---- the copying thread's end -------------------------------------------- */
 
 static void copying_settle(copying *c) {
+  if (!c->adopted || !c->ended)
+    return; /* the code is still the thread's */
   plait__stream *s = c->stream;
   int code = c->code;
-  if (!c->adopted || !c->ended)
-    return;
   plait__free(c->reactor->os, c);
   if (s == NULL)
     return;

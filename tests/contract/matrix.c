@@ -127,7 +127,7 @@ static void matrix_stop(plait_timer *timer) {
 
 /* Brings about all the other events. */
 static void matrix_made(struct spy *s) {
-  if (s->index == 0) {
+  if (s->index == MATRIX_BATCH - 1) {
     plait_timer_init(&matrix_alarm, NULL, matrix_stop);
     plait_timer_start(&matrix_alarm, MATRIX_STOP_MS, 0);
   }

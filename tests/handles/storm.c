@@ -26,6 +26,7 @@ enum {
   SENDERS = 4,
   REACTORS = 3,
   LINKS = 60,
+  DEAF = 8,
   TABLE = 64,
   PAYLOAD_MAX = 3000,
   AFTERWARDS = 1000,
@@ -134,15 +135,19 @@ static void checker_data(plait_protocol *p, const uint8_t *data, size_t len) {
     if (c->have >= sizeof c->in.message && checker_wants(c) == 0)
       checker_message(c);
   }
-  /* A slow reader now and then, so that queues fill. */
+  /* A slow reader now and then. */
   if (++c->rests % 50 != 0)
     return;
   plait_pause_reading(p->transport);
   plait_timer_start(&c->timer, 10, 0);
 }
 
+/* Some never read, so that queues fill for certain. */
 static void checker_made(plait_protocol *p) {
   struct checker *c = (struct checker *)p;
+  static atomic_uint turn;
+  if (atomic_fetch_add(&turn, 1) % DEAF == 0)
+    plait_pause_reading(p->transport);
   plait_timer_init(&c->timer, p->transport, checker_wake);
 }
 
@@ -408,6 +413,8 @@ void storm_play(unsigned operations) {
   storm.target.protocol = &target_ops;
   storm.target.limits.high_bytes = 8000;
   storm.target.limits.low_bytes = 2000;
+  storm.target.limits.flush_ms = 20;
+  storm.target.limits.linger_ms = 20;
   storm.checker.protocol = &checker_ops;
   leak_begin(&leak);
   require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,

@@ -136,7 +136,20 @@ unsigned leak_count_threads(void) {
   return leak_entries("/proc/self/task");
 }
 
+static void *leak_nothing(void *arg) {
+  return arg;
+}
+
+/* A sanitizer starts a thread of its own along with the first one. */
+static void leak_warm_up(void) {
+  pthread_t thread;
+  require(pthread_create(&thread, NULL, leak_nothing, NULL) == 0 &&
+              pthread_join(thread, NULL) == 0,
+          "no thread");
+}
+
 void leak_begin(struct leak *l) {
+  leak_warm_up();
   l->descriptors = leak_count_descriptors();
   l->threads = leak_count_threads();
   l->bytes = leak_bytes();
