@@ -111,8 +111,7 @@ static void play(int fds[2], const plait_protocol_ops *ops, uint64_t upload,
   plait_runtime *runtime;
   pthread_t thread;
   require(plait_runtime_new(NULL, &runtime) == 0, "no runtime");
-  int code =
-      plait_adopt(plait_runtime_reactor(runtime, 0), fds[0], &factory);
+  int code = plait_adopt(plait_runtime_reactor(runtime, 0), fds[0], &factory);
   require(code == 0, "%s", plait_error_detail());
   lost_reason = 1;
   require(pthread_create(&thread, NULL, client_main, &client) == 0,

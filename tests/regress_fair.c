@@ -14,7 +14,7 @@
 #include "support/require.h"
 
 enum {
-  PAIRS = 750,
+  PAIRS = 1500, /* at least one end of each is ready */
   MESSAGE = 64,
   EVERY_MS = 10,
   FIRINGS = 200,

@@ -4,7 +4,8 @@
  * were accepted are served on both reactors, the excess waits in the backlog,
  * the process does not spin, and once descriptors return others are served
  * within a second.  Once with the default limits, which keep some descriptors
- * free, and once with none, where accept() fails. */
+ * free, and once with none, where accept() fails.  And with a small limit of
+ * connections, room that comes back is never overlooked. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ enum {
   LIMIT = 64,
   CLIENTS = 300,
   EARLY = 16,
+  ROUNDS = 5000,
   REACTORS = 2,
   SETTLE_MS = 1000,
   WATCH_MS = 2000,
@@ -151,8 +153,7 @@ static int64_t now_ms(void) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void client_connect(struct clients *c, size_t i,
-                           const char *endpoint) {
+static void client_connect(struct clients *c, size_t i, const char *endpoint) {
   int fd = peer_connect(endpoint);
   require(fd >= 0, "client %zu: %s", i, strerror(-fd));
   c->fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
@@ -265,11 +266,37 @@ static void check_starved(uint32_t connections_max, bool starves) {
           (unsigned long long)s.report.starved);
 }
 
+/* Two connections at most, and two clients who come together, stay until both
+ * are greeted and go together: nobody waits while there is room, whichever
+ * reactor looks for it at which moment. */
+static void check_room(void) {
+  struct server s;
+  struct linger reset = {1, 0};
+  server_start(&s, 2);
+  for (int round = 0; round < ROUNDS; round++) {
+    int fds[2];
+    for (int i = 0; i < 2; i++) {
+      fds[i] = peer_connect(s.report.endpoint);
+      require(fds[i] >= 0, "round %d: %s", round, strerror(-fds[i]));
+    }
+    for (int i = 0; i < 2; i++)
+      require(peer_readable(fds[i], 2000), "round %d: client %d waits", round,
+              i);
+    for (int i = 0; i < 2; i++) {
+      setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      close(fds[i]);
+    }
+  }
+  server_stop(&s);
+  printf("%d times two clients, and room for two\n", ROUNDS);
+}
+
 int main(void) {
   alarm(DEADLINE_S);
   setvbuf(stdout, NULL, _IOLBF, 0);
   peer_raise_limit(CLIENTS + 64);
   check_starved(0, false);
   check_starved(PLAIT_UNLIMITED, true);
+  check_room();
   return 0;
 }

@@ -215,8 +215,7 @@ static void compare_handles(const uint64_t *ids, size_t n) {
   for (size_t i = 0; i < n; i++) {
     require(ids[i] != 0, "no handle");
     for (size_t k = i + 1; k < n; k++)
-      require(ids[i] != ids[k], "%llx came twice",
-              (unsigned long long)ids[i]);
+      require(ids[i] != ids[k], "%llx came twice", (unsigned long long)ids[i]);
   }
 }
 

@@ -163,8 +163,7 @@ static void echo_rest(struct spy *s) {
 
 /* The listener goes with the last client. */
 static void echo_client_is_gone(struct world *w) {
-  unsigned gone =
-      atomic_load(&w->client.lost) + atomic_load(&w->client.failed);
+  unsigned gone = atomic_load(&w->client.lost) + atomic_load(&w->client.failed);
   if (gone == echo_attempts && w->listener != NULL)
     world_close_listener(w);
 }
@@ -205,8 +204,8 @@ static bool echo_set_up(struct world *w) {
   world_client_endpoint(w, plait_listener_endpoint(w->listener), w->endpoint,
                         sizeof w->endpoint);
   for (unsigned i = 0; i < PAIRS; i++) {
-    code = plait_connect(w->runtime, w->endpoint, &w->client.factory, NULL,
-                         NULL);
+    code =
+        plait_connect(w->runtime, w->endpoint, &w->client.factory, NULL, NULL);
     require(code == 0 || (leak_failed() && code == PLAIT_ENOMEM), "%s",
             plait_error_detail());
     echo_attempts += code == 0;

@@ -95,9 +95,9 @@ static spy_action *const matrix_first[] = {
     switch_with_rest, unread,       handle_write,  handle_close, handle_abort,
     peer_abort,       start_timer,  stop_timer,    set_timeout,  set_marks};
 
-static spy_action *const matrix_second[] = {
-    spy_nothing, write_much, spy_close, spy_abort, switch_with_rest,
-    spy_resume};
+static spy_action *const matrix_second[] = {spy_nothing,      write_much,
+                                            spy_close,        spy_abort,
+                                            switch_with_rest, spy_resume};
 
 enum {
   MATRIX_FIRST = sizeof matrix_first / sizeof *matrix_first,
@@ -185,9 +185,9 @@ static void peer_timer(struct spy *s) {
 
 static void matrix_script(struct world *w) {
   static spy_action *const actions[SPY_EVENTS] = {
-      matrix_made,     matrix_data,  matrix_eof,  matrix_resume,
-      matrix_timed_out, matrix_draining, matrix_timer, matrix_call,
-      matrix_lost};
+      matrix_made,   matrix_data,      matrix_eof,
+      matrix_resume, matrix_timed_out, matrix_draining,
+      matrix_timer,  matrix_call,      matrix_lost};
   for (int event = 0; event < SPY_EVENTS; event++) {
     on(&w->server, (enum spy_event)event, actions[event]);
     if (event != SPY_MADE && event != SPY_LOST)
@@ -206,12 +206,11 @@ static void matrix_script(struct world *w) {
 
 static void matrix_count(const struct world *w, unsigned *events) {
   static const char *const names[SPY_EVENTS] = {
-      "made", "data", "eof", "resume", "timed_out",
+      "made",     "data",  "eof",  "resume", "timed_out",
       "draining", "timer", "call", "lost"};
   for (unsigned i = 0; i < MATRIX_BATCH; i++) {
     for (int event = 0; event < SPY_EVENTS; event++)
-      events[event] +=
-          strstr(w->server.records[i].trace, names[event]) != NULL;
+      events[event] += strstr(w->server.records[i].trace, names[event]) != NULL;
   }
 }
 
@@ -235,7 +234,7 @@ static void callbacks_call_everything(struct world *w) {
             events[event]);
 }
 
-const struct behaviour matrix_behaviours[] = {
-    {"callbacks_call_everything", callbacks_call_everything,
-     ON_STREAMS | ON_BOTH},
-    {NULL, NULL, 0}};
+const struct behaviour matrix_behaviours[] = {{"callbacks_call_everything",
+                                               callbacks_call_everything,
+                                               ON_STREAMS | ON_BOTH},
+                                              {NULL, NULL, 0}};

@@ -200,8 +200,7 @@ static void eof_waits_for_leftovers(struct world *w) {
   on(&w->server, SPY_TIMER, spy_resume);
   on(&w->server, SPY_EOF, spy_close);
   world_play(w);
-  world_expect(w, "made data(10) timer data(9) eof lost(0)",
-               "made lost(0)");
+  world_expect(w, "made data(10) timer data(9) eof lost(0)", "made lost(0)");
 }
 
 static void take_one(struct spy *s) {

@@ -3,7 +3,7 @@
 
 #include "support/require.h"
 
-enum { GRACE_MS = 50, LONG_MS = 100000 };
+enum { GRACE_MS = 50, LONG_MS = 100000, BACKLOG = 150 };
 
 static void say_hi(struct spy *s) {
   spy_say(s, "hi");
@@ -127,9 +127,10 @@ static void stop_runtime_of(struct spy_side *side, unsigned connections) {
     plait_runtime_stop(w->runtime);
 }
 
-/* What is in the backlog when the stop comes is accepted and told. */
+/* What is in the backlog when the stop comes is accepted and told; it is more
+ * than is accepted at a time. */
 static void stop_accepts_the_backlog(struct world *w) {
-  w->connections = 20;
+  w->connections = BACKLOG;
   w->options.grace_ms = LONG_MS;
   world_open(w);
   world_listen(w);
@@ -142,7 +143,7 @@ static void stop_accepts_the_backlog(struct world *w) {
   spy_side_arm(&w->server);
   world_run(w);
   world_shut(w);
-  for (unsigned i = 0; i < 20; i++) {
+  for (unsigned i = 0; i < BACKLOG; i++) {
     int reason = w->client.records[i].reason;
     bool made = w->client.records[i].trace_len > 0;
     require(!made || reason == PLAIT_EOF, "client %u: %s", i,

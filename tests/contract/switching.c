@@ -28,8 +28,7 @@ static void switch_in_mid_buffer(struct world *w) {
   on(&w->server, SPY_DATA, switch_after_three);
   on_next(&w->server, SPY_DATA, check_rest);
   world_play(w);
-  world_expect(w,
-               "made data(8) lost(ESWITCHED) B.made B.data(5) B.lost(EOF)",
+  world_expect(w, "made data(8) lost(ESWITCHED) B.made B.data(5) B.lost(EOF)",
                "made lost(0)");
 }
 
@@ -95,8 +94,9 @@ static void switch_for_every_byte(struct world *w) {
   on(&w->server, SPY_DATA, switch_to_and_fro);
   on_next(&w->server, SPY_DATA, switch_to_and_fro);
   world_play(w);
-  world_expect(w, "made data(8) lost(ESWITCHED) B.made B.data(7) *"
-                  "B.data(1) B.lost(ESWITCHED) made lost(EOF)",
+  world_expect(w,
+               "made data(8) lost(ESWITCHED) B.made B.data(7) *"
+               "B.data(1) B.lost(ESWITCHED) made lost(EOF)",
                "made lost(0)");
   require(atomic_load(&w->server.made) == 9, "%u instances",
           atomic_load(&w->server.made));

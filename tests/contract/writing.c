@@ -53,10 +53,13 @@ static void check_low_and_go_on(struct spy *s) {
   require(queued <= LOW, "%zu queued at resume", queued);
   require(s->count[SPY_RESUME] == s->scratch, "%u times false, %u resumes",
           s->scratch, s->count[SPY_RESUME]);
-  if (s->sent < BIG)
+  if (s->sent < BIG) {
     fill_to_the_mark(s);
-  else
-    spy_start_timer(s, 5, 0);
+    return;
+  }
+  /* That is true, so it brings no resume. */
+  require(spy_send(s, 1), "too much");
+  spy_start_timer(s, 5, 0);
 }
 
 static void resume_comes_once(struct world *w) {

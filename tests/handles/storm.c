@@ -44,7 +44,7 @@ static struct {
   plait_factory target, checker;
   _Atomic uint64_t table[TABLE]; /* handles of targets, some long gone */
   atomic_uint links, targets, checked;
-  atomic_uint live; /* targets that were made and not lost */
+  atomic_uint live;     /* targets that were made and not lost */
   atomic_uint finished; /* senders that have done their share */
   atomic_bool stopping, freed;
   atomic_uint accepted, run, dropped; /* calls */
@@ -129,8 +129,7 @@ static void checker_data(plait_protocol *p, const uint8_t *data, size_t len) {
     c->have += n;
     data += n;
     len -= n;
-    require(c->have < sizeof c->in.message ||
-                c->in.message.len <= PAYLOAD_MAX,
+    require(c->have < sizeof c->in.message || c->in.message.len <= PAYLOAD_MAX,
             "not a message");
     if (c->have >= sizeof c->in.message && checker_wants(c) == 0)
       checker_message(c);
@@ -299,8 +298,8 @@ static void sender_post(struct sender *s) {
   unsigned i = sender_random(s, REACTORS);
   j->number = s->posts[i]++;
   j->next = &post_next[i][s->index];
-  job_taken(j, plait_reactor_post(plait_runtime_reactor(storm.runtime, i),
-                                  &j->call));
+  job_taken(
+      j, plait_reactor_post(plait_runtime_reactor(storm.runtime, i), &j->call));
 }
 
 static void sender_end(int code) {
@@ -387,9 +386,9 @@ static void storm_start(struct sender *senders) {
   for (unsigned i = 0; i < SENDERS; i++) {
     senders[i].index = i;
     senders[i].random = 88172645463325252u + i;
-    require(pthread_create(&senders[i].thread, NULL, sender_main,
-                           &senders[i]) == 0,
-            "no thread");
+    require(
+        pthread_create(&senders[i].thread, NULL, sender_main, &senders[i]) == 0,
+        "no thread");
   }
 }
 
@@ -436,7 +435,8 @@ void storm_play(unsigned operations) {
   require(atomic_load(&storm.links) == 0, "%u links are left",
           atomic_load(&storm.links));
   require(atomic_load(&storm.checked) > operations / 10, "hardly any came");
-  require(atomic_load(&storm.targets) > LINKS + operations / 5000, "hardly any died");
+  require(atomic_load(&storm.targets) > LINKS + operations / 5000,
+          "hardly any died");
   require(atomic_load(&storm.full) > 0, "never full");
   leak_end(&leak);
   alarm(0);

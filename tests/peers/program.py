@@ -62,6 +62,15 @@ class Reader:
         return b"".join(pieces)
 
 
+def state(path):
+    """The letter of a thread's state; Z if it has gone."""
+    try:
+        with open(path) as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "Z"
+
+
 class Program:
     """A process with its stdout in a pipe and its stderr in a file."""
 
@@ -88,7 +97,19 @@ class Program:
                     pass
 
     def send(self, number):
+        if os.environ.get("PLAIT_SANITIZER") == "thread":
+            self._settle()
         self.process.send_signal(number)
+
+    def _settle(self):
+        """Waits until every thread waits. gcc 12's ThreadSanitizer loses a
+        signal that comes in the instructions before a blocking call."""
+        end = time.monotonic() + DEADLINE_S
+        tasks = f"/proc/{self.process.pid}/task"
+        while any(state(f"{tasks}/{task}/stat") not in "SZ"
+                  for task in os.listdir(tasks)):
+            if time.monotonic() > end:
+                raise Late("its threads never wait")
 
     def wait(self):
         """The exit status."""

@@ -7,11 +7,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "support/require.h"
 
-enum { LEAK_SITES = 256, LEAK_SETTLE_S = 5 };
+enum { LEAK_SITES = 256, LEAK_SETTLE_S = 5, LEAK_NAME = 64 };
 
 /* In front of every block. */
 struct leak_head {
@@ -136,16 +138,21 @@ unsigned leak_count_threads(void) {
   return leak_entries("/proc/self/task");
 }
 
-static void *leak_nothing(void *arg) {
-  return arg;
+static void *leak_tell_name(void *ret) {
+  snprintf(ret, LEAK_NAME, "/proc/self/task/%ld", (long)syscall(SYS_gettid));
+  return NULL;
 }
 
-/* A sanitizer starts a thread of its own along with the first one. */
+/* A sanitizer starts a thread of its own along with the first one.  The kernel
+ * shows a thread for a moment after it was joined. */
 static void leak_warm_up(void) {
   pthread_t thread;
-  require(pthread_create(&thread, NULL, leak_nothing, NULL) == 0 &&
+  char name[LEAK_NAME];
+  require(pthread_create(&thread, NULL, leak_tell_name, name) == 0 &&
               pthread_join(thread, NULL) == 0,
           "no thread");
+  while (access(name, F_OK) == 0)
+    sched_yield();
 }
 
 void leak_begin(struct leak *l) {
@@ -155,7 +162,7 @@ void leak_begin(struct leak *l) {
   l->bytes = leak_bytes();
 }
 
-/* The kernel shows a thread for a moment after it was joined. */
+/* Waits for threads that were joined to disappear. */
 static unsigned leak_settled_threads(unsigned wanted) {
   time_t end = time(NULL) + LEAK_SETTLE_S;
   unsigned n = leak_count_threads();

@@ -93,8 +93,7 @@ static void memory_arm(plait__loop *loop, uint64_t deadline_ns) {
 /* ---- threads: there are none ---------------------------------------------*/
 
 static int memory_thread_start(void (*fn)(void *arg), void *arg,
-                               const char *name, int cpu,
-                               plait__thread **ret) {
+                               const char *name, int cpu, plait__thread **ret) {
   (void)fn;
   (void)arg;
   (void)name;
@@ -190,18 +189,16 @@ static void memory_stdio_close(plait__stdio *stdio) {
   (void)stdio;
 }
 
-static const plait__host memory_host = {
-    .descriptor_limit = memory_descriptor_limit,
-    .signals_open = memory_signals_open,
-    .signals_close = memory_signals_close,
-    .stdio_open = memory_stdio_open,
-    .stdio_finish = memory_stdio_finish,
-    .stdio_close = memory_stdio_close};
+static const plait__host memory_host = {.descriptor_limit =
+                                            memory_descriptor_limit,
+                                        .signals_open = memory_signals_open,
+                                        .signals_close = memory_signals_close,
+                                        .stdio_open = memory_stdio_open,
+                                        .stdio_finish = memory_stdio_finish,
+                                        .stdio_close = memory_stdio_close};
 
-const plait__driver memory_driver = {.name = "memory",
-                                     .io = &memory_io,
-                                     .os = &memory_os,
-                                     .host = &memory_host};
+const plait__driver memory_driver = {
+    .name = "memory", .io = &memory_io, .os = &memory_os, .host = &memory_host};
 
 /* ---- worlds --------------------------------------------------------------*/
 

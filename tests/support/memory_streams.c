@@ -194,9 +194,8 @@ static void memory_enter_backlog(struct memory_end *listener,
   listener->waiting++;
 }
 
-static int memory_connect(const plait_address *peer,
-                          const plait_address *local, int *ret_fd,
-                          const char **ret_step) {
+static int memory_connect(const plait_address *peer, const plait_address *local,
+                          int *ret_fd, const char **ret_step) {
   *ret_step = "connect";
   struct memory_end *listener = memory_listener(peer);
   if (listener == NULL && peer->family == PLAIT_UNIX)

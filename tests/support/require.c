@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-_Noreturn void require_failed(const char *file, int line,
-                              const char *condition, const char *format,
-                              ...) {
+_Noreturn void require_failed(const char *file, int line, const char *condition,
+                              const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   flockfile(stderr);

@@ -5,14 +5,13 @@
 
 #include <plait/export.h>
 
-#define require(condition, ...)                                    \
-  do {                                                             \
-    if (!(condition))                                              \
-      require_failed(__FILE__, __LINE__, #condition, __VA_ARGS__); \
+#define require(condition, ...)                                                \
+  do {                                                                         \
+    if (!(condition))                                                          \
+      require_failed(__FILE__, __LINE__, #condition, __VA_ARGS__);             \
   } while (0)
 
-_Noreturn void require_failed(const char *file, int line,
-                              const char *condition, const char *format, ...)
-    PLAIT_PRINTF(4, 5);
+_Noreturn void require_failed(const char *file, int line, const char *condition,
+                              const char *format, ...) PLAIT_PRINTF(4, 5);
 
 #endif

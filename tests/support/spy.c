@@ -254,10 +254,11 @@ static void spy_connect_failed(plait_factory *f, plait_connector *connector,
   (void)connector;
   require(atomic_load(&side->stopped) == 0, "%s: connect_failed after stopped",
           side->name);
-  snprintf(side->failure_detail, sizeof side->failure_detail, "%s",
-           plait_error_detail());
-  atomic_store(&side->failure, reason);
-  atomic_fetch_add(&side->failed, 1);
+  if (atomic_fetch_add(&side->failed, 1) == 0) {
+    snprintf(side->failure_detail, sizeof side->failure_detail, "%s",
+             plait_error_detail());
+    atomic_store(&side->failure, reason);
+  }
   if (side->on_failure != NULL)
     side->on_failure(side);
 }
@@ -299,8 +300,8 @@ void spy_side_arm(struct spy_side *side) {
 
 void spy_side_check(const struct spy_side *side) {
   unsigned made = atomic_load(&side->made);
-  require(atomic_load(&side->lost) == made, "%s: %u made, %u lost",
-          side->name, made, atomic_load(&side->lost));
+  require(atomic_load(&side->lost) == made, "%s: %u made, %u lost", side->name,
+          made, atomic_load(&side->lost));
   require(atomic_load(&side->alive) == 0, "%s: some are alive", side->name);
   unsigned started = atomic_load(&side->started);
   require(started == atomic_load(&side->stopped), "%s: started but not stopped",

@@ -41,12 +41,11 @@ static void world_kernel_nobody(enum medium medium, const char *folder,
   snprintf(ret, size, "tcp:127.0.0.1:%u", (unsigned)ntohs(a.sin_port));
 }
 
-const struct world_backend world_kernel = {
-    .name = "kernel",
-    .driver = &plait__uv_driver,
-    .pair = world_kernel_pair,
-    .nobody = world_kernel_nobody,
-    .resets = {[MEDIUM_TCP] = true}};
+const struct world_backend world_kernel = {.name = "kernel",
+                                           .driver = &plait__uv_driver,
+                                           .pair = world_kernel_pair,
+                                           .nobody = world_kernel_nobody,
+                                           .resets = {[MEDIUM_TCP] = true}};
 
 /* ---- the watchdog --------------------------------------------------------*/
 

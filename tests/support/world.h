@@ -27,8 +27,8 @@ struct world_backend {
   void (*pair)(int ret_fds[2]);
   /* Writes the endpoint of a server that is not there to |ret|; |ret_fd| keeps
    * it reserved until it is closed, or is -1. */
-  void (*nobody)(enum medium medium, const char *folder, char *ret,
-                 size_t size, int *ret_fd);
+  void (*nobody)(enum medium medium, const char *folder, char *ret, size_t size,
+                 int *ret_fd);
   /* Whether an abort is seen as a reset by the peer, per medium. */
   bool resets[MEDIA];
 };
@@ -57,7 +57,7 @@ void world_init(struct world *w, const struct world_backend *backend,
 void world_open(struct world *w);   /* makes the runtime */
 void world_listen(struct world *w); /* nothing for a pair */
 void world_connect(struct world *w, unsigned connections);
-void world_run(struct world *w); /* plait_run() under a watchdog */
+void world_run(struct world *w);  /* plait_run() under a watchdog */
 void world_shut(struct world *w); /* frees; nothing may be left */
 
 void world_play(struct world *w);
