@@ -53,8 +53,8 @@ struct plait_protocol_ops {
    * deadline.  NULL: plait_close(). */
   void (*draining)(plait_protocol *p);
 
-  /* The last call.  |reason|: 0 you closed and all was sent; PLAIT_EOF the
-   * peer closed; PLAIT_ECONNRESET it reset; PLAIT_ECANCELED you aborted;
+  /* The last call.  |reason|: 0 you closed and all was sent, or both sides
+   * ended after your plait_write_eof(); PLAIT_EOF the peer closed; PLAIT_ECONNRESET it reset; PLAIT_ECANCELED you aborted;
    * PLAIT_ELINGER the peer did not take all bytes in time; PLAIT_EQUEUE,
    * PLAIT_ETIMEOUT, PLAIT_EDRAIN, PLAIT_ESWITCHED, PLAIT_ENOMEM, an errno:
    * why.  The transport still answers questions here (peer, unsent, stats). */

@@ -84,6 +84,13 @@ void plait__acceptors_room(plait_reactor *r) {
 
 /* ---- accepting ----------------------------------------------------------- */
 
+/* A place that was reserved and not used: meanwhile another acceptor may have
+ * found none. */
+static void acceptor_return(plait_reactor *r, plait_factory *factory) {
+  plait__factory_release(factory);
+  plait__acceptors_room(r);
+}
+
 static void gift_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   acceptor_gift *g = plait_container_of(mail, acceptor_gift, mail);
   plait_runtime *runtime = r->runtime;
@@ -91,7 +98,7 @@ static void gift_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
     r->io->close_fd(g->fd);
     plait__factory_release(g->factory);
   } else if (plait__stream_accept(r, g->fd, g->factory, &g->peer) != 0) {
-    plait__factory_release(g->factory);
+    acceptor_return(r, g->factory);
   }
   plait__free(r->os, g);
   plait__runtime_unref(runtime);
@@ -116,7 +123,7 @@ static void acceptor_take(plait__acceptor *a, int fd,
   a->starved_ms = 0;
   if (g == NULL) { /* ours, or no memory to send it away */
     if (plait__stream_accept(r, fd, factory, peer) != 0)
-      plait__factory_release(factory);
+      acceptor_return(r, factory);
     return;
   }
   *g = (acceptor_gift){.factory = factory, .peer = *peer, .fd = fd};
@@ -141,8 +148,10 @@ static int acceptor_one(plait__acceptor *a) {
   int code = a->reactor->io->accept(&a->socket, &fd, &peer);
   if (code == 0)
     acceptor_take(a, fd, &peer);
+  else if (is_starvation(code))
+    plait__factory_release(factory); /* others would find no room either */
   else
-    plait__factory_release(factory);
+    acceptor_return(a->reactor, factory);
   return code;
 }
 

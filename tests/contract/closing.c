@@ -74,11 +74,18 @@ static void abort_after_close(struct spy *s) {
   spy_abort(s);
 }
 
+/* The peer reads nothing: another reactor could take all before the abort. */
+static void say_hello_and_pause(struct spy *s) {
+  spy_pause(s);
+  spy_say(s, "hello");
+}
+
 static void abort_overtakes_close(struct world *w) {
-  on(&w->client, SPY_MADE, say_hello);
+  on(&w->client, SPY_MADE, say_hello_and_pause);
   on(&w->server, SPY_DATA, abort_after_close);
+  on(&w->server, SPY_LOST, abort_peer);
   world_play(w);
-  world_expect_reset(w, "made data(5) lost(ECANCELED)", "made* lost(%)");
+  world_expect(w, "made data(5) lost(ECANCELED)", "made lost(*)");
   require(w->server.records[0].unsent > 0, "an abort sent all");
 }
 
@@ -144,14 +151,9 @@ static void close_with_unread_input(struct world *w) {
   world_expect(w, "made timer lost(0)", "made data(8388608) lost(EOF)");
 }
 
-static void never_reads(struct spy *s) {
-  spy_pause(s);
-  spy_say(s, "hello");
-}
-
 static void flush_deadline(struct world *w) {
   w->server.factory.limits.flush_ms = SHORT_MS;
-  on(&w->client, SPY_MADE, never_reads);
+  on(&w->client, SPY_MADE, say_hello_and_pause);
   on(&w->server, SPY_DATA, send_big_and_close);
   on(&w->server, SPY_LOST, abort_peer);
   world_play(w);
@@ -197,7 +199,7 @@ static void linger_ends_well(struct world *w) {
 static void linger_ends_badly(struct world *w) {
   w->server.factory.limits.linger_ms = SHORT_MS;
   w->server.factory.limits.flush_ms = SHORT_MS;
-  on(&w->client, SPY_MADE, never_reads);
+  on(&w->client, SPY_MADE, say_hello_and_pause);
   on(&w->server, SPY_DATA, send_and_close);
   on(&w->server, SPY_LOST, abort_peer);
   world_play(w);
