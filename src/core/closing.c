@@ -44,8 +44,6 @@ void plait__closing_reason(plait__stream *s, int code) {
 
 static void enter_flushing(plait__stream *s) {
   s->wr_end = true;
-  plait__free(s->reactor->os, s->leftover);
-  s->leftover = NULL;
   plait__reactor_unalarm(s->reactor, &s->alarm);
   plait__stream_need(s, PLAIT__TODO_FLUSH);
 }

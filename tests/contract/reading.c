@@ -178,6 +178,10 @@ static void own_close_while_paused(struct world *w) {
 
 /* ---- leftovers -----------------------------------------------------------*/
 
+static void say_ten(struct spy *s) {
+  spy_say(s, "0123456789");
+}
+
 static void say_ten_and_close(struct spy *s) {
   spy_say(s, "0123456789");
   spy_close(s);
@@ -217,6 +221,41 @@ static void leftovers_come_again(struct world *w) {
   world_expect(w, "made data(55) eof lost(0)", "made lost(0)");
 }
 
+/* The bytes that come again are good until the callback returns, whatever it
+ * does first. */
+static void end_in_leftovers(struct spy *s, void (*end)(struct spy *)) {
+  if (s->count[SPY_DATA] == 1) {
+    plait_unread(s->base.transport, s->data + 1, s->len - 1);
+    return;
+  }
+  end(s);
+  require(s->len == 9 && memcmp(s->data, "123456789", 9) == 0,
+          "other leftovers");
+  plait_unread(s->base.transport, s->data + 1, s->len - 1);
+}
+
+static void close_in_leftovers_data(struct spy *s) {
+  end_in_leftovers(s, spy_close);
+}
+
+static void abort_in_leftovers_data(struct spy *s) {
+  end_in_leftovers(s, spy_abort);
+}
+
+static void close_in_leftovers(struct world *w) {
+  on(&w->client, SPY_MADE, say_ten);
+  on(&w->server, SPY_DATA, close_in_leftovers_data);
+  world_play(w);
+  world_expect(w, "made data(19) lost(0)", "made lost(EOF)");
+}
+
+static void abort_in_leftovers(struct world *w) {
+  on(&w->client, SPY_MADE, say_ten);
+  on(&w->server, SPY_DATA, abort_in_leftovers_data);
+  world_play(w);
+  world_expect_reset(w, "made data(19) lost(ECANCELED)", "made lost(%)");
+}
+
 /* Reads one byte at a time, pausing in between, while newer bytes arrive. */
 static void take_one_slowly(struct spy *s) {
   require(s->data[0] == (uint8_t)('0' + (s->count[SPY_DATA] - 1) % 10),
@@ -226,10 +265,6 @@ static void take_one_slowly(struct spy *s) {
   if (s->count[SPY_DATA] == 5)
     spy_say(s, "go");
   spy_start_timer(s, 1, 0);
-}
-
-static void say_ten(struct spy *s) {
-  spy_say(s, "0123456789");
 }
 
 static void check_twenty(struct spy *s) {
@@ -322,6 +357,8 @@ const struct behaviour reading_behaviours[] = {
     {"close_while_paused", close_while_paused, ON_STREAMS | ON_BOTH},
     {"own_close_while_paused", own_close_while_paused, ON_STREAMS | ON_BOTH},
     {"eof_waits_for_leftovers", eof_waits_for_leftovers, ON_STREAMS | ON_BOTH},
+    {"close_in_leftovers", close_in_leftovers, ON_STREAMS | ON_BOTH},
+    {"abort_in_leftovers", abort_in_leftovers, ON_STREAMS | ON_BOTH},
     {"leftovers_come_again", leftovers_come_again, ON_STREAMS | ON_BOTH},
     {"leftovers_before_newer_bytes", leftovers_before_newer_bytes,
      ON_STREAMS | ON_BOTH},
