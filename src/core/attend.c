@@ -9,8 +9,7 @@
 
 enum { ATTEND_PASSES = 4, READY_PASSES = 8 };
 
-/* The instance that was switched away from goes, and the new one starts. */
-static void attend_switch(plait__stream *s) {
+void plait__attend_switch(plait__stream *s) {
   plait_protocol *old = s->u.leaving;
   plait__deliver_lost(s, old, PLAIT_ESWITCHED);
   s->u.leaving = NULL;
@@ -35,8 +34,8 @@ static void attend_our_end(plait__stream *s) {
     return;
   if (!s->wr_shut) {
     int code = s->reactor->io->shut_wr(&s->socket);
-    if (code != 0) {
-      plait__closing(s, PLAIT__ON_FAIL, code);
+    if (code != 0) { /* the reset that explains it is still to be read */
+      plait__stream_read_out(s, code);
       return;
     }
     s->wr_shut = true;
@@ -65,8 +64,8 @@ static void attend_resume(plait__stream *s) {
 }
 
 static void attend_once(plait__stream *s, unsigned todo) {
-  if (todo & PLAIT__TODO_SWITCH)
-    attend_switch(s);
+  if (todo & PLAIT__TODO_SWITCH && s->u.leaving != NULL)
+    plait__attend_switch(s);
   if (todo & PLAIT__TODO_FAIL && s->phase != PLAIT__GONE)
     plait__stream_read_out(s, s->broken);
   if (todo & PLAIT__TODO_DRAIN)

@@ -58,8 +58,9 @@ static bool closing_is_settled(plait__stream *s) {
 static void enter_lingering(plait__stream *s) {
   s->discarded = 0;
   int code = s->wr_shut ? 0 : s->reactor->io->shut_wr(&s->socket);
-  if (code != 0) {
-    plait__closing(s, PLAIT__ON_FAIL, code);
+  if (code != 0) { /* the reset that explains it is still to be read */
+    s->broken = (int16_t)code;
+    plait__stream_need(s, PLAIT__TODO_FAIL);
     return;
   }
   s->wr_shut = true;

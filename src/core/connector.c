@@ -54,8 +54,9 @@ static void connector_free(plait_connector *c) {
 
 static void gone_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait_runtime *runtime = r->runtime;
-  if (!drop)
-    connector_free(plait_container_of(mail, plait_connector, gone));
+  plait_connector *c = plait_container_of(mail, plait_connector, gone);
+  if (!drop || !c->linked) /* else plait__connectors_free() */
+    connector_free(c);
   plait__runtime_unref(runtime);
 }
 
@@ -119,6 +120,7 @@ void plait__connector_ready(plait__stream *s) {
   }
   c->step = "protocol";
   s->interest = PLAIT__WRITABLE; /* as it was watched */
+  c->stream = NULL; /* it is the connection's: nothing is left to stop */
   plait__factory_count(c->factory);
   if (plait__stream_open(s, c->factory, &c->peer) == 0)
     connector_done(c);

@@ -65,6 +65,16 @@ static inline void leave(plait__stream *s) {
   s->reactor->current = NULL;
 }
 
+/* A switch takes effect before the next event, whatever that is: the new
+ * instance gets it, and connection_made before it.  False: that ended the
+ * connection. */
+static bool settled(plait__stream *s) {
+  if (s->u.leaving == NULL)
+    return true;
+  plait__attend_switch(s);
+  return s->phase == PLAIT__OPEN;
+}
+
 void plait__deliver_made(plait__stream *s) {
   plait_protocol *p = s->head.protocol;
   check_order(s, p, "connection_made", STAGE_NEW, STAGE_NEW, STAGE_MADE);
@@ -75,7 +85,21 @@ void plait__deliver_made(plait__stream *s) {
   leave(s);
 }
 
+/* The new instance may have paused in its connection_made. */
+static bool settled_for_data(plait__stream *s, const uint8_t *data,
+                             size_t len) {
+  if (s->u.leaving == NULL)
+    return true;
+  if (!settled(s))
+    return false;
+  if (s->paused)
+    plait__stream_unread(s, data, len);
+  return !s->paused;
+}
+
 void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len) {
+  if (!settled_for_data(s, data, len))
+    return;
   plait_protocol *p = s->head.protocol;
   check_order(s, p, "data_received", STAGE_MADE, STAGE_MADE, STAGE_MADE);
   if (p->ops->data_received == NULL)
@@ -94,6 +118,8 @@ void plait__deliver_eof(plait__stream *s) {
 }
 
 void plait__deliver_resume(plait__stream *s) {
+  if (!settled(s))
+    return;
   plait_protocol *p = s->head.protocol;
   check_order(s, p, "resume_writing", STAGE_MADE, STAGE_EOF, 0);
   if (p->ops->resume_writing == NULL)
@@ -104,6 +130,8 @@ void plait__deliver_resume(plait__stream *s) {
 }
 
 void plait__deliver_timed_out(plait__stream *s) {
+  if (!settled(s) || s->head.protocol->ops->timed_out == NULL)
+    return;
   plait_protocol *p = s->head.protocol;
   check_order(s, p, "timed_out", STAGE_MADE, STAGE_EOF, 0);
   enter(s);
@@ -112,6 +140,8 @@ void plait__deliver_timed_out(plait__stream *s) {
 }
 
 void plait__deliver_draining(plait__stream *s) {
+  if (!settled(s) || s->head.protocol->ops->draining == NULL)
+    return;
   plait_protocol *p = s->head.protocol;
   check_order(s, p, "draining", STAGE_MADE, STAGE_EOF, 0);
   enter(s);
@@ -137,6 +167,7 @@ void plait__deliver_call(plait_reactor *r, plait__stream *s,
     call->run(call, NULL);
     return;
   }
+  settled(s);
   check_order(s, s->head.protocol, "call", STAGE_MADE, STAGE_EOF, 0);
   r->current = s;
   call->run(call, s->head.protocol);

@@ -22,7 +22,9 @@ static void begin_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   if (drop)
     return; /* plait__listeners_free() */
   plait__factory_start(l->factory);
-  for (unsigned i = 0; i < l->acceptor_count; i++) {
+  /* Once the last one is mailed |l| may go: each that is not keeps it. */
+  unsigned n = l->acceptor_count;
+  for (unsigned i = 0; i < n; i++) {
     plait__acceptor *a = l->acceptors[i];
     if (a->reactor == r)
       plait__acceptor_arm(a);

@@ -51,7 +51,8 @@ void plait__queue_borrow(plait__queue *q, plait__outbox *o) {
   o->borrower = q;
   o->used = 0;
   o->open = NULL;
-  o->ring->first = o->ring->count = o->ring->extra = 0;
+  o->ring->first = o->ring->count = 0;
+  o->ring->extra = 0;
   o->ring->skip = 0;
   q->ring = o->ring;
 }
@@ -85,13 +86,13 @@ static bool queue_reserve(plait__queue *q, plait__outbox *o,
 }
 
 bool plait__queue_refer(plait__queue *q, plait__outbox *o, const plait__os *os,
-                        plait__segment segment, uint32_t extra) {
+                        plait__segment segment) {
   if (!queue_reserve(q, o, os))
     return false;
   if (plait__queue_borrows(q, o))
     o->open = NULL;
   *ring_at(q->ring, q->ring->count++) = segment;
-  q->ring->extra += extra;
+  q->ring->extra += segment.extra;
   q->bytes += segment.len;
   return true;
 }
@@ -104,7 +105,7 @@ static bool copy_to_outbox(plait__queue *q, plait__outbox *o,
     return false;
   uint8_t *to = o->bytes + o->used;
   plait__segment segment = {.data = to, .len = len};
-  if (!plait__queue_refer(q, o, os, segment, 0))
+  if (!plait__queue_refer(q, o, os, segment))
     return false;
   o->open = ring_at(q->ring, q->ring->count - 1);
   memcpy(to, data, len);
@@ -138,8 +139,8 @@ static bool copy_to_piece(plait__queue *q, plait__outbox *o,
   if (piece == NULL)
     return false;
   *piece = (queue_piece){.os = os, .capacity = capacity};
-  plait__segment segment = {piece->data, len, piece_release, piece};
-  if (!plait__queue_refer(q, o, os, segment, 0)) {
+  plait__segment segment = {piece->data, len, piece_release, piece, 0};
+  if (!plait__queue_refer(q, o, os, segment)) {
     plait__free(os, piece);
     return false;
   }
@@ -198,6 +199,7 @@ void plait__queue_consume(plait__queue *q, plait__outbox *o,
     len -= s.len;
     ring->first = (ring->first + 1) & (ring->capacity - 1);
     ring->count--;
+    ring->extra -= s.extra;
     segment_release(&s);
   }
   ring->skip = len;
@@ -213,7 +215,7 @@ static bool settle_into(plait__queue *own, plait__outbox *o,
   for (uint32_t i = 0; i < o->ring->count; i++, skip = 0) {
     plait__segment *s = ring_at(o->ring, i);
     bool ok = s->release != NULL
-                  ? plait__queue_refer(own, o, os, *s, 0)
+                  ? plait__queue_refer(own, o, os, *s)
                   : plait__queue_copy(own, o, os, s->data + skip,
                                       s->len - skip);
     if (!ok)
@@ -238,7 +240,6 @@ bool plait__queue_settle(plait__queue *q, plait__outbox *o,
     return false;
   }
   own.bytes = q->bytes;
-  own.ring->extra = o->ring->extra;
   o->borrower = NULL;
   *q = own;
   return true;

@@ -26,11 +26,12 @@ typedef struct plait__segment {
   size_t len;
   plait_release_fn *release; /* NULL: in the outbox */
   void *arg;
+  uint32_t extra; /* bytes that it keeps beyond its own: a pin */
 } plait__segment;
 
 typedef struct plait__ring {
   uint32_t first, count, capacity; /* capacity is a power of two */
-  uint32_t extra; /* bytes that pins keep beyond the ones to be sent */
+  size_t extra; /* of the segments together */
   size_t skip;    /* bytes of the first segment that are sent */
   plait__segment segments[];
 } plait__ring;
@@ -63,7 +64,8 @@ static inline void plait__queue_start(plait__queue *q, plait__outbox *o,
                                       const void *data, size_t len) {
   plait__ring *ring = o->ring;
   ring->segments[0] = (plait__segment){.data = o->bytes, .len = len};
-  ring->first = ring->extra = 0;
+  ring->first = 0;
+  ring->extra = 0;
   ring->count = 1;
   ring->skip = 0;
   o->borrower = q;
@@ -105,10 +107,9 @@ static inline void plait__queue_reset(plait__queue *q, plait__outbox *o) {
  * is full: flush, or settle, and go on. */
 bool plait__queue_copy(plait__queue *q, plait__outbox *o, const plait__os *os,
                        const void *data, size_t len);
-/* Appends a reference; |extra| bytes are kept beyond it.  False as above;
- * nothing was released. */
+/* Appends a reference.  False as above; nothing was released. */
 bool plait__queue_refer(plait__queue *q, plait__outbox *o, const plait__os *os,
-                        plait__segment segment, uint32_t extra);
+                        plait__segment segment);
 
 /* The first segments as iovecs; returns how many of at most |n|. */
 size_t plait__queue_gather(const plait__queue *q, plait__iovec *v, size_t n);

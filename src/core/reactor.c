@@ -58,13 +58,13 @@ static void reactor_drop_mail(plait_reactor *r) {
 void plait__reactor_close(plait_reactor *r) {
   plait__slots_close(r->slots, r->os);
   reactor_drop_mail(r);
-  plait__listeners_free(r);
-  plait__connectors_free(r);
 }
 
 void plait__reactor_fini(plait_reactor *r) {
   if (r->slots != NULL)
     reactor_drop_mail(r);
+  plait__listeners_free(r); /* now that no mailbox names them */
+  plait__connectors_free(r);
   if (r->loop != NULL)
     r->os->loop_free(r->loop);
   plait__cookies_eat(r);

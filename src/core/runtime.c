@@ -194,7 +194,10 @@ int plait_run(plait_runtime *runtime) {
   void *saved = NULL;
   int code = os->enter(reactor_cpu(runtime, 0), &saved);
   if (code == 0) {
-    atomic_store(&runtime->over, runtime_idle(runtime));
+    /* In this order: a stop that comes in between is not undone. */
+    atomic_store(&runtime->over, false);
+    if (runtime_idle(runtime))
+      atomic_store(&runtime->over, true);
     code = run_with_signals(runtime);
     os->leave(saved);
   }
@@ -202,11 +205,11 @@ int plait_run(plait_runtime *runtime) {
     runtime->driver->host->stdio_close(runtime->stdio);
     runtime->stdio = NULL;
   }
-  runtime->finished = true;
-  atomic_store(&runtime->running, false);
   if (code == 0 && atomic_load(&runtime->stop) == PLAIT__STOP_NOW)
     code = plait__fail(PLAIT_EDRAIN, "run: stopped at once: %s",
                        plait_strerror(PLAIT_EDRAIN));
+  atomic_store(&runtime->finished, true);
+  atomic_store(&runtime->running, false); /* another thread may free it now */
   return code;
 }
 

@@ -36,6 +36,7 @@ enum {
 typedef struct plait__leftover {
   size_t offset, len; /* what is still to be delivered */
   size_t size;
+  bool lent; /* it is what data_received has just now */
   uint8_t data[];
 } plait__leftover;
 
@@ -85,7 +86,6 @@ struct plait__stream {
   bool hung_up : 1;    /* HANGUP came: watching again would spin */
   bool small_reads : 1; /* the last delivery left something over */
   bool made : 1;
-  bool redelivering : 1; /* the leftover is what data_received has */
   bool told_drain : 1; /* draining was called */
   bool published : 1;  /* the slot says that something is queued */
   bool stdio : 1;      /* the peer is the thread that copies */
@@ -156,6 +156,8 @@ void plait__stream_run_waiters(plait__stream *s, plait_protocol *p);
 /* ---- attend.c ---- */
 
 void plait__attend(plait__stream *s);
+/* A switch takes effect: the old instance goes, the new one starts. */
+void plait__attend_switch(plait__stream *s);
 /* |s| is going to be freed. */
 void plait__attend_forget(plait__stream *s);
 /* The streams that need attention, a few times each at most. */

@@ -81,10 +81,25 @@ void plait__stream_read(plait__stream *s) {
     plait__stream_watch(s); /* paused: only now is the interest withdrawn */
 }
 
+/* One more delivery of what is left.  False: there is none, or it was not even
+ * partly consumed. */
+static bool read_out_leftover(plait__stream *s) {
+  if (s->phase != PLAIT__OPEN || s->paused || s->leftover == NULL)
+    return false;
+  size_t before = s->leftover->len;
+  plait__stream_reread(s);
+  return s->leftover == NULL || s->leftover->len < before;
+}
+
 void plait__stream_read_out(plait__stream *s, int code) {
-  while (read_allowed(s) && read_once(s, code))
+  /* Bounded, for a peer that can still send without end. */
+  enum { READS_MAX = 4096 };
+  for (int i = 0; i < READS_MAX; i++) {
+    if (!read_out_leftover(s) && !(read_allowed(s) && read_once(s, code)))
+      break;
     if (s->todo != 0)
       plait__attend(s);
+  }
   plait__closing(s, PLAIT__ON_FAIL, code);
 }
 
@@ -109,8 +124,8 @@ bool plait__stream_keep(plait__stream *s, const uint8_t *data, size_t len) {
   memcpy(l->data, data, len);
   if (older > 0)
     memcpy(l->data + len, old->data + old->offset, older);
-  if (!s->redelivering)
-    plait__free(os, old); /* else its bytes are on loan until the callback */
+  if (old != NULL && !old->lent)
+    plait__free(os, old);
   s->leftover = l;
   return true;
 }
@@ -128,14 +143,14 @@ static void reread_leftover(plait__stream *s) {
   plait__leftover *l = s->leftover;
   size_t len = l->len;
   l->len = 0;
-  s->redelivering = true;
+  l->lent = true;
   plait__deliver_data(s, l->data + l->offset, len);
-  s->redelivering = false;
+  l->lent = false;
   if (s->leftover == l && l->len > 0)
     return; /* part of it was handed back once more */
-  plait__free(s->reactor->os, l);
   if (s->leftover == l)
     s->leftover = NULL;
+  plait__free(s->reactor->os, l);
 }
 
 /* The peer's end, once everything before it was delivered. */

@@ -174,8 +174,7 @@ static inline void write_copy(plait__stream *s, const void *data, size_t len) {
 }
 
 /* Queues a reference to |segment|; releases it if that fails. */
-static bool write_refer(plait__stream *s, plait__segment segment,
-                        uint32_t extra) {
+static bool write_refer(plait__stream *s, plait__segment segment) {
   plait_reactor *r = s->reactor;
   if (plait__queue_borrows(&s->queue, &r->outbox) &&
       r->outbox.ring->count == r->outbox.ring->capacity) {
@@ -184,7 +183,7 @@ static bool write_refer(plait__stream *s, plait__segment segment,
   }
   if (s->phase == PLAIT__OPEN) {
     write_borrow(s);
-    if (plait__queue_refer(&s->queue, &r->outbox, r->os, segment, extra))
+    if (plait__queue_refer(&s->queue, &r->outbox, r->os, segment))
       return true;
     write_no_memory(s);
   }
@@ -194,15 +193,18 @@ static bool write_refer(plait__stream *s, plait__segment segment,
 
 /* What the system did not take of a big write. */
 static void write_rest(plait__stream *s, const uint8_t *data, size_t len) {
-  plait__chunk *chunk = s->reactor->chunk;
+  plait_reactor *r = s->reactor;
+  plait__chunk *chunk = r->chunk;
   if (len >= PLAIT__CHUNK_BYTES / 2 && plait__chunk_holds(chunk, data)) {
-    chunk->references++;
-    write_refer(s,
-                (plait__segment){data, len, plait__chunk_release, chunk},
-                (uint32_t)(PLAIT__CHUNK_BYTES - len));
+    /* The queue has settled: what remains of a big write is not gathered. */
+    plait__segment pin = {data, len, plait__chunk_release, chunk,
+                          (uint32_t)(PLAIT__CHUNK_BYTES - len)};
+    if (plait__queue_refer(&s->queue, &r->outbox, r->os, pin))
+      chunk->references++;
+    else
+      write_no_memory(s);
     return;
   }
-  plait_reactor *r = s->reactor;
   if (!plait__queue_copy(&s->queue, &r->outbox, r->os, data, len))
     write_no_memory(s);
 }
@@ -241,8 +243,6 @@ static void write_big(plait__stream *s, const plait_slice *v, size_t n) {
     if (sent < v[i].len)
       write_rest(s, v[i].data + sent, v[i].len - sent);
   }
-  if (s->blocked && !(s->interest & PLAIT__WRITABLE))
-    plait__stream_watch(s);
 }
 
 /* After |len| bytes were queued or sent: they leave with the callback, with the
@@ -250,10 +250,12 @@ static void write_big(plait__stream *s, const plait_slice *v, size_t n) {
 static bool write_queued(plait__stream *s, size_t len) {
   if (s->phase != PLAIT__OPEN)
     return false;
-  if (s->blocked)
+  if (s->blocked) {
     plait__stream_publish(s);
-  else if (len > 0 && s->reactor->current != s)
+    plait__stream_watch(s); /* it may have become so just now */
+  } else if (len > 0 && s->reactor->current != s) {
     plait__stream_need(s, PLAIT__TODO_FLUSH);
+  }
   return write_answer(s);
 }
 
@@ -283,11 +285,12 @@ static bool stream_write_owned(plait_transport *t, const void *data,
                                size_t len, plait_release_fn *release,
                                void *arg) {
   plait__stream *s = plait__stream_of(t);
-  if (!write_allowed(s) || len == 0) {
+  bool allowed = write_allowed(s);
+  if (!allowed || len == 0) {
     release(arg, data, len);
-    return s->phase == PLAIT__OPEN && write_answer(s);
+    return allowed && write_answer(s);
   }
-  if (!write_refer(s, (plait__segment){data, len, release, arg}, 0))
+  if (!write_refer(s, (plait__segment){data, len, release, arg, 0}))
     return false;
   return write_queued(s, len);
 }

@@ -52,16 +52,18 @@ static void timer_ring(plait__alarm *alarm) {
   plait_runtime *runtime = timer->reactor->runtime;
   /* plait_run() goes on at least until |fn| has returned: it may start the
    * timer again, or free it. */
-  plait__runtime_timer_ref(runtime);
+  plait__runtime_ref(runtime);
   if (every != 0) {
     uint64_t now = timer->reactor->wheel.now_ms;
     uint64_t missed = (now - alarm->due_ms) / every;
-    timer_set(timer, alarm->due_ms + (missed + 1) * every);
+    uint64_t later = (missed + 1) * every;
+    uint64_t due = alarm->due_ms + later;
+    timer_set(timer, due > later ? due : UINT64_MAX);
   } else {
     timer_unlink(timer);
   }
   plait__deliver_timer(timer);
-  plait__runtime_timer_unref(runtime);
+  plait__runtime_unref(runtime);
 }
 
 void plait_timer_init(plait_timer *timer, plait_transport *owner,

@@ -190,6 +190,8 @@ size_t plait_transport_unsent(const plait_transport *t) {
 
 void plait_transport_set_timeout(plait_transport *t, uint32_t idle_ms) {
   plait__stream *s = home(t, "plait_transport_set_timeout");
+  if (s->phase != PLAIT__OPEN)
+    return;
   s->idle_ms = idle_ms == PLAIT_UNLIMITED ? 0 : idle_ms;
   plait__timeout_idle(s);
 }
@@ -197,6 +199,8 @@ void plait_transport_set_timeout(plait_transport *t, uint32_t idle_ms) {
 void plait_transport_set_watermarks(plait_transport *t, uint32_t high_bytes,
                                     uint32_t low_bytes) {
   plait__stream *s = home(t, "plait_transport_set_watermarks");
+  if (s->phase != PLAIT__OPEN)
+    return;
   plait_limits limits = {.high_bytes = high_bytes, .low_bytes = low_bytes};
   plait__limits_fill_marks(&limits);
   s->high = limits.high_bytes;

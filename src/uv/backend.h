@@ -27,7 +27,7 @@ typedef struct plait__uv_socket plait__uv_socket;
 typedef struct plait__uv_polls {
   struct plait__uv_block **blocks;
   uint32_t *by_number; /* 1 + the handle's place; 0: none yet */
-  uint32_t numbers, count, taken;
+  uint32_t numbers, count, taken, block_count;
 } plait__uv_polls;
 
 struct plait__loop {

@@ -43,16 +43,19 @@ static bool polls_reserve(plait__uv_polls *polls, uint32_t number) {
 
 /* Room for one more handle. */
 static bool polls_grow(plait__uv_polls *polls) {
-  if (polls->count % BLOCK != 0)
+  uint32_t n = polls->block_count;
+  if (polls->count < n * BLOCK)
     return true;
-  uint32_t n = polls->count / BLOCK;
   struct plait__uv_block **blocks =
       plait__uv_alloc(polls->blocks, (n + 1) * sizeof *blocks, "polls");
   if (!blocks)
     return false;
   polls->blocks = blocks;
   blocks[n] = plait__uv_alloc(NULL, sizeof *blocks[n], "polls");
-  return blocks[n] != NULL;
+  if (!blocks[n])
+    return false;
+  polls->block_count++;
+  return true;
 }
 
 int plait__uv_poll_take(plait__loop *loop, int fd, uv_poll_t **ret) {
@@ -86,8 +89,8 @@ void plait__uv_polls_close(plait__loop *loop) {
 
 void plait__uv_polls_free(plait__loop *loop) {
   plait__uv_polls *polls = &loop->polls;
-  for (uint32_t i = 0; i < polls->count; i += BLOCK)
-    plait__uv_alloc(polls->blocks[i / BLOCK], 0, "polls");
+  for (uint32_t i = 0; i < polls->block_count; i++)
+    plait__uv_alloc(polls->blocks[i], 0, "polls");
   plait__uv_alloc(polls->blocks, 0, "polls");
   plait__uv_alloc(polls->by_number, 0, "polls");
 }
