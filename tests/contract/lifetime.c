@@ -137,6 +137,35 @@ static void listener_without_run(struct world *w) {
   require(atomic_load(&w->server.started) == 0, "started without a run");
 }
 
+/* Mail may still name what a listener has when the runtime goes. */
+static void listener_closed_without_run(struct world *w) {
+  world_open(w);
+  world_listen(w);
+  world_close_listener(w);
+  world_shut(w);
+}
+
+static plait_connector *connector_in_made;
+
+static void stop_connector(struct spy *s) {
+  plait_connector_stop(connector_in_made);
+  spy_say(s, "still here");
+  spy_close(s);
+}
+
+/* Then there is nothing left to stop but the ownership. */
+static void connector_stop_in_made(struct world *w) {
+  on(&w->client, SPY_MADE, stop_connector);
+  world_open(w);
+  world_listen(w);
+  require(plait_connect(w->runtime, w->endpoint, &w->client.factory, NULL,
+                        &connector_in_made) == 0,
+          "%s", plait_error_detail());
+  world_run(w);
+  world_shut(w);
+  world_expect(w, "made data(10) lost(EOF)", "made lost(0)");
+}
+
 static void connection_without_run(struct world *w) {
   world_open(w);
   world_listen(w);
@@ -228,6 +257,9 @@ const struct behaviour lifetime_behaviours[] = {
     {"port_in_use", port_in_use, ON_LISTENERS | ON_BOTH},
     {"stale_path", stale_path, ON_UNIX | ON_KERNEL},
     {"listener_without_run", listener_without_run, ON_LISTENERS | ON_BOTH},
+    {"listener_closed_without_run", listener_closed_without_run,
+     ON_LISTENERS | ON_BOTH},
+    {"connector_stop_in_made", connector_stop_in_made, ON_LISTENERS | ON_BOTH},
     {"connection_without_run", connection_without_run, ON_STREAMS | ON_BOTH},
     {"server_refuses", server_refuses, ON_LISTENERS | ON_BOTH},
     {"client_refuses", client_refuses, ON_LISTENERS | ON_BOTH},

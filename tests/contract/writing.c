@@ -75,6 +75,30 @@ static void resume_comes_once(struct world *w) {
   require(w->client.records[0].received >= BIG, "not all came");
 }
 
+enum { SMALL = 1024, SMALL_WRITES = 3000 };
+
+static void write_many_small(struct spy *s) {
+  for (unsigned i = 0; i < SMALL_WRITES; i++)
+    spy_send(s, SMALL);
+}
+
+static void close_when_all_came(struct spy *s) {
+  if (s->record->received == (uint64_t)SMALL * SMALL_WRITES)
+    spy_close(s);
+}
+
+/* More small writes in one callback than can be gathered, and than a UNIX
+ * socket takes: the rest goes on as the peer reads, without another event of
+ * the server's to set it going. */
+static void many_small_writes(struct world *w) {
+  late_reader(&w->client);
+  on(&w->client, SPY_DATA, close_when_all_came);
+  on(&w->server, SPY_MADE, write_many_small);
+  w->server.kinds[0].script.flags = SPY_QUIET;
+  world_play(w);
+  world_expect(w, "made lost(EOF)", "made data(3072000) lost(0)");
+}
+
 static void set_marks_and_fill(struct spy *s) {
   plait_transport_set_watermarks(s->base.transport, HIGH, LOW);
   fill_to_the_mark(s);
@@ -322,6 +346,7 @@ static void echo_of_big_pieces(struct world *w) {
 }
 
 const struct behaviour writing_behaviours[] = {
+    {"many_small_writes", many_small_writes, ON_STREAMS | ON_BOTH},
     {"resume_comes_once", resume_comes_once, ON_STREAMS | ON_BOTH},
     {"marks_can_be_set", marks_can_be_set, ON_STREAMS | ON_BOTH},
     {"no_resume_without_false", no_resume_without_false, ON_STREAMS | ON_BOTH},
