@@ -12,42 +12,42 @@
 #include <plait/export.h>
 
 /* X(name, value, text) */
-#define PLAIT_ERROR_MAP(X)                                            \
-  X(EACCES, -EACCES, "permission denied")                             \
-  X(EADDRINUSE, -EADDRINUSE, "address already in use")                \
-  X(EADDRNOTAVAIL, -EADDRNOTAVAIL, "address not available here")      \
-  X(EAFNOSUPPORT, -EAFNOSUPPORT, "address family not supported")      \
-  X(EAGAIN, -EAGAIN, "try again")                                     \
-  X(EBADF, -EBADF, "bad descriptor")                                  \
-  X(EBUSY, -EBUSY, "still busy")                                      \
-  X(ECANCELED, -ECANCELED, "canceled")                                \
-  X(ECONNABORTED, -ECONNABORTED, "connection aborted")                \
-  X(ECONNREFUSED, -ECONNREFUSED, "connection refused")                \
-  X(ECONNRESET, -ECONNRESET, "connection reset by peer")              \
-  X(EHOSTUNREACH, -EHOSTUNREACH, "no route to host")                  \
-  X(EINVAL, -EINVAL, "invalid argument")                              \
-  X(EIO, -EIO, "input/output error")                                  \
-  X(EMFILE, -EMFILE, "too many open descriptors in this process")     \
-  X(ENETUNREACH, -ENETUNREACH, "network unreachable")                 \
-  X(ENFILE, -ENFILE, "too many open descriptors in this system")      \
-  X(ENOBUFS, -ENOBUFS, "no buffer space left")                        \
-  X(ENOENT, -ENOENT, "no such file or directory")                     \
-  X(ENOMEM, -ENOMEM, "out of memory")                                 \
-  X(ENOTSOCK, -ENOTSOCK, "not a socket")                              \
-  X(ENOTSUP, -ENOTSUP, "not supported here")                          \
-  X(EPERM, -EPERM, "operation not permitted")                         \
-  X(EPIPE, -EPIPE, "broken pipe")                                     \
-  X(ETIMEDOUT, -ETIMEDOUT, "timed out in the network")                \
-  X(EOF, -5001, "the peer closed the connection")                     \
-  X(EFRAME, -5002, "malformed or too long frame")                     \
-  X(EFULL, -5003, "full for now")                                     \
-  X(EQUEUE, -5004, "send queue above its hard limit")                 \
-  X(ECLOSED, -5005, "connection is gone")                             \
-  X(ETIMEOUT, -5006, "no activity within the time-out")               \
-  X(ESWITCHED, -5007, "another protocol took the transport over")     \
-  X(ELINGER, -5008, "peer did not take all bytes before the deadline") \
-  X(ELIMIT, -5009, "limit reached")                                   \
-  X(EDRAIN, -5010, "server stopped before the connection was done")   \
+#define PLAIT_ERROR_MAP(X)                                                     \
+  X(EACCES, -EACCES, "permission denied")                                      \
+  X(EADDRINUSE, -EADDRINUSE, "address already in use")                         \
+  X(EADDRNOTAVAIL, -EADDRNOTAVAIL, "address not available here")               \
+  X(EAFNOSUPPORT, -EAFNOSUPPORT, "address family not supported")               \
+  X(EAGAIN, -EAGAIN, "try again")                                              \
+  X(EBADF, -EBADF, "bad descriptor")                                           \
+  X(EBUSY, -EBUSY, "still busy")                                               \
+  X(ECANCELED, -ECANCELED, "canceled")                                         \
+  X(ECONNABORTED, -ECONNABORTED, "connection aborted")                         \
+  X(ECONNREFUSED, -ECONNREFUSED, "connection refused")                         \
+  X(ECONNRESET, -ECONNRESET, "connection reset by peer")                       \
+  X(EHOSTUNREACH, -EHOSTUNREACH, "no route to host")                           \
+  X(EINVAL, -EINVAL, "invalid argument")                                       \
+  X(EIO, -EIO, "input/output error")                                           \
+  X(EMFILE, -EMFILE, "too many open descriptors in this process")              \
+  X(ENETUNREACH, -ENETUNREACH, "network unreachable")                          \
+  X(ENFILE, -ENFILE, "too many open descriptors in this system")               \
+  X(ENOBUFS, -ENOBUFS, "no buffer space left")                                 \
+  X(ENOENT, -ENOENT, "no such file or directory")                              \
+  X(ENOMEM, -ENOMEM, "out of memory")                                          \
+  X(ENOTSOCK, -ENOTSOCK, "not a socket")                                       \
+  X(ENOTSUP, -ENOTSUP, "not supported here")                                   \
+  X(EPERM, -EPERM, "operation not permitted")                                  \
+  X(EPIPE, -EPIPE, "broken pipe")                                              \
+  X(ETIMEDOUT, -ETIMEDOUT, "timed out in the network")                         \
+  X(EOF, -5001, "the peer closed the connection")                              \
+  X(EFRAME, -5002, "malformed or too long frame")                              \
+  X(EFULL, -5003, "full for now")                                              \
+  X(EQUEUE, -5004, "send queue above its hard limit")                          \
+  X(ECLOSED, -5005, "connection is gone")                                      \
+  X(ETIMEOUT, -5006, "no activity within the time-out")                        \
+  X(ESWITCHED, -5007, "another protocol took the transport over")              \
+  X(ELINGER, -5008, "peer did not take all bytes before the deadline")         \
+  X(ELIMIT, -5009, "limit reached")                                            \
+  X(EDRAIN, -5010, "server stopped before the connection was done")            \
   X(EENDPOINT, -5011, "malformed endpoint")
 
 #define PLAIT_ERROR_ENUM_(name, value, text) PLAIT_##name = (value),

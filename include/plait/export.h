@@ -8,7 +8,7 @@
 
 #if defined(__GNUC__)
 #define PLAIT_EXTERN __attribute__((visibility("default")))
-#define PLAIT_PRINTF(form, first) \
+#define PLAIT_PRINTF(form, first)                                              \
   __attribute__((__format__(__printf__, form, first)))
 #else
 #define PLAIT_EXTERN

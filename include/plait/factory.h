@@ -12,18 +12,18 @@ PLAIT_BEGIN
 /* Bounds of a factory's connections.  0 means the default in brackets;
  * PLAIT_UNLIMITED, by name, means none. */
 typedef struct plait_limits {
-  uint32_t connections_max; /* at once over all listeners of the factory; more
-      wait in the backlog [descriptor limit less 64, or half of it if more].
-      Connections that were not accepted count, and are not held up. */
-  uint32_t idle_ms;         /* nothing received or sent [none] */
-  uint32_t flush_ms;        /* no progress of the queue after close [30,000] */
-  uint32_t linger_ms;       /* for the peer's end, after our end [2,000] */
+  uint32_t connections_max;  /* at once over all listeners of the factory; more
+       wait in the backlog [descriptor limit less 64, or half of it if more].
+       Connections that were not accepted count, and are not held up. */
+  uint32_t idle_ms;          /* nothing received or sent [none] */
+  uint32_t flush_ms;         /* no progress of the queue after close [30,000] */
+  uint32_t linger_ms;        /* for the peer's end, after our end [2,000] */
   uint32_t linger_bytes_max; /* discarded input after our end [256 KiB] */
-  uint32_t high_bytes;      /* writes answer false above it [64 KiB] */
-  uint32_t low_bytes;       /* resume_writing at or below it [16 KiB, or a
-      quarter of high_bytes if that is below 16 KiB] */
-  uint32_t queue_bytes_max; /* a write that finds the queue above it loses the
-      connection with PLAIT_EQUEUE [16 MiB] */
+  uint32_t high_bytes;       /* writes answer false above it [64 KiB] */
+  uint32_t low_bytes;        /* resume_writing at or below it [16 KiB, or a
+       quarter of high_bytes if that is below 16 KiB] */
+  uint32_t queue_bytes_max;  /* a write that finds the queue above it loses the
+       connection with PLAIT_EQUEUE [16 MiB] */
 } plait_limits;
 
 struct plait_factory {
@@ -55,8 +55,8 @@ struct plait_factory {
 };
 
 /* The struct of |type| whose |member| is at |pointer|. */
-#define plait_container_of(pointer, type, member) \
-  ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define plait_container_of(pointer, type, member)                              \
+  ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 PLAIT_END
 

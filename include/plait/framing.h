@@ -78,8 +78,8 @@ PLAIT_EXTERN void plait_framing_init(plait_framing *f, plait_protocol *p,
  *     size_t used = plait_framing_receive(&self->framing, data, len);
  *     if (used < len) plait_unread(p->transport, data + used, len - used);
  */
-PLAIT_EXTERN size_t plait_framing_receive(plait_framing *f,
-                                          const uint8_t *data, size_t len);
+PLAIT_EXTERN size_t plait_framing_receive(plait_framing *f, const uint8_t *data,
+                                          size_t len);
 
 /* The longest payload from now on, see plait_framing_init().  A frame of which
  * a part has come is held to it too. */

@@ -44,7 +44,7 @@ typedef struct plait_line_ops {
   plait_line_ending ending;
 } plait_line_ops;
 
-#define PLAIT_LINE_OPS(...) \
+#define PLAIT_LINE_OPS(...)                                                    \
   { .base.data_received = plait_line_data_received, __VA_ARGS__ }
 
 /* What the codec of lines knows of the line it is in; zeroed at first. */

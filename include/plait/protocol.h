@@ -54,10 +54,11 @@ struct plait_protocol_ops {
   void (*draining)(plait_protocol *p);
 
   /* The last call.  |reason|: 0 you closed and all was sent, or both sides
-   * ended after your plait_write_eof(); PLAIT_EOF the peer closed; PLAIT_ECONNRESET it reset; PLAIT_ECANCELED you aborted;
-   * PLAIT_ELINGER the peer did not take all bytes in time; PLAIT_EQUEUE,
-   * PLAIT_ETIMEOUT, PLAIT_EDRAIN, PLAIT_ESWITCHED, PLAIT_ENOMEM, an errno:
-   * why.  The transport still answers questions here (peer, unsent, stats). */
+   * ended after your plait_write_eof(); PLAIT_EOF the peer closed;
+   * PLAIT_ECONNRESET it reset; PLAIT_ECANCELED you aborted; PLAIT_ELINGER the
+   * peer did not take all bytes in time; PLAIT_EQUEUE, PLAIT_ETIMEOUT,
+   * PLAIT_EDRAIN, PLAIT_ESWITCHED, PLAIT_ENOMEM, an errno: why.  The transport
+   * still answers questions here (peer, unsent, stats). */
   void (*connection_lost)(plait_protocol *p, int reason);
 };
 
@@ -70,7 +71,7 @@ struct plait_protocol {
 
 /* The size of |type|, whose first member must be |base|: a base that is not
  * first does not compile. */
-#define PLAIT_INSTANCE(type, base) \
+#define PLAIT_INSTANCE(type, base)                                             \
   (sizeof(type) + 0 * sizeof(char[offsetof(type, base) == 0 ? 1 : -1]))
 
 /* The |type| that |p| is the base of, or NULL if |p| is NULL or runs other ops

@@ -36,8 +36,8 @@ PLAIT_EXTERN void plait_timer_init(plait_timer *timer, plait_transport *owner,
 
 /* Lets |timer| fire |after_ms| from now, and then every |every_ms| (0: once),
  * without drift; periods that were missed are skipped.  A running timer is
- * started anew.  A no-op in its owner's connection_lost; after that it has to be
- * initialised again.  (After plait_close() it still works.) */
+ * started anew.  A no-op in its owner's connection_lost; after that it has to
+ * be initialised again.  (After plait_close() it still works.) */
 PLAIT_EXTERN void plait_timer_start(plait_timer *timer, uint64_t after_ms,
                                     uint64_t every_ms);
 

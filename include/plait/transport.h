@@ -94,9 +94,9 @@ PLAIT_EXTERN void plait_unread(plait_transport *t, const uint8_t *data,
  * running callback the old instance gets connection_lost(PLAIT_ESWITCHED), the
  * new one connection_made and then |len| bytes of |rest|: the tail of the
  * current delivery that the old protocol did not decode (or NULL, 0). */
-PLAIT_EXTERN plait_protocol *plait_switch_protocol(
-    plait_transport *t, const plait_protocol_ops *ops, const uint8_t *rest,
-    size_t len);
+PLAIT_EXTERN plait_protocol *
+plait_switch_protocol(plait_transport *t, const plait_protocol_ops *ops,
+                      const uint8_t *rest, size_t len);
 
 /* ---- questions and settings -------------------------------------------*/
 

@@ -51,8 +51,8 @@ static void starved_ring(plait__alarm *alarm) {
 
 static void acceptor_starve(plait__acceptor *a) {
   a->reactor->stats.accept_starved++;
-  a->starved_ms = a->starved_ms == 0 ? PLAIT__STARVED_FIRST_MS
-                                     : a->starved_ms * 2;
+  a->starved_ms =
+      a->starved_ms == 0 ? PLAIT__STARVED_FIRST_MS : a->starved_ms * 2;
   if (a->starved_ms > PLAIT__STARVED_MAX_MS)
     a->starved_ms = PLAIT__STARVED_MAX_MS;
   acceptor_pause(a);
@@ -117,8 +117,7 @@ static void acceptor_take(plait__acceptor *a, int fd,
                           const plait_address *peer) {
   plait_reactor *r = a->reactor, *target = acceptor_target(a);
   plait_factory *factory = a->listener->factory;
-  acceptor_gift *g =
-      target != r ? plait__alloc(r->os, sizeof *g) : NULL;
+  acceptor_gift *g = target != r ? plait__alloc(r->os, sizeof *g) : NULL;
   r->stats.accepted++;
   a->starved_ms = 0;
   if (g == NULL) { /* ours, or no memory to send it away */
@@ -294,8 +293,8 @@ static void close_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
 
 plait__acceptor *plait__acceptor_new(plait_listener *l, plait_reactor *r,
                                      int fd) {
-  plait__acceptor *a = plait__zalloc(
-      r->os, offsetof(plait__acceptor, socket) + r->io->socket_bytes);
+  plait__acceptor *a = plait__zalloc(r->os, offsetof(plait__acceptor, socket) +
+                                                r->io->socket_bytes);
   if (a == NULL) {
     r->io->close_fd(fd);
     return NULL;

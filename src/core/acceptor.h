@@ -15,12 +15,12 @@ enum {
 struct plait_listener {
   plait_runtime *runtime;
   plait_factory *factory;
-  plait_reactor *home;  /* whose list it is in */
+  plait_reactor *home; /* whose list it is in */
   char *endpoint;
   plait_address address;
-  bool inherited;       /* the descriptor may be shared: it is only closed */
-  bool spread;          /* one acceptor hands connections to all reactors */
-  unsigned next_target; /* of those */
+  bool inherited;         /* the descriptor may be shared: it is only closed */
+  bool spread;            /* one acceptor hands connections to all reactors */
+  unsigned next_target;   /* of those */
   _Atomic(unsigned) refs; /* open acceptors, mail, the pointer's owner */
   plait__mail begin, gone;
   plait_listener *next, *prev;
@@ -32,12 +32,16 @@ struct plait__acceptor {
   plait_reactor *reactor;
   plait_listener *listener;
   plait__mail arm, close;
-  plait__alarm alarm; /* starved: retry; draining: settle */
+  plait__alarm alarm;    /* starved: retry; draining: settle */
   plait__acceptor *next; /* of the reactor, while armed */
   int fd;                /* until it is attached */
   uint32_t starved_ms;
-  enum { PLAIT__ACCEPTOR_NEW, PLAIT__ACCEPTOR_ARMED, PLAIT__ACCEPTOR_DRAINING,
-         PLAIT__ACCEPTOR_ENDED } state;
+  enum {
+    PLAIT__ACCEPTOR_NEW,
+    PLAIT__ACCEPTOR_ARMED,
+    PLAIT__ACCEPTOR_DRAINING,
+    PLAIT__ACCEPTOR_ENDED
+  } state;
   bool hungry, close_asked;
   plait__socket socket; /* the last member */
 };

@@ -1,6 +1,6 @@
 /* What is done for a stream between callbacks.
  *
- * plait_*() functions call nobody, so what they cause is noted (|todo|) and
+ * plait_*() functions call nobody, so what they cause is noted (|due|) and
  * done here: after the running callback of the stream itself, or at the end of
  * the turn when it was caused from elsewhere.
  */
@@ -15,7 +15,7 @@ void plait__attend_switch(plait__stream *s) {
   s->u.leaving = NULL;
   plait__deliver_made(s);
   if (s->leftover != NULL)
-    plait__stream_need(s, PLAIT__TODO_READ);
+    plait__stream_need(s, PLAIT__DUE_READ);
 }
 
 static void attend_drain(plait__stream *s) {
@@ -63,41 +63,41 @@ static void attend_resume(plait__stream *s) {
     plait__stream_run_waiters(s, s->head.protocol);
 }
 
-static void attend_once(plait__stream *s, unsigned todo) {
-  if (todo & PLAIT__TODO_SWITCH && s->u.leaving != NULL)
+static void attend_once(plait__stream *s, unsigned due) {
+  if (due & PLAIT__DUE_SWITCH && s->u.leaving != NULL)
     plait__attend_switch(s);
-  if (todo & PLAIT__TODO_FAIL && s->phase != PLAIT__GONE)
+  if (due & PLAIT__DUE_FAIL && s->phase != PLAIT__GONE)
     plait__stream_read_out(s, s->broken);
-  if (todo & PLAIT__TODO_DRAIN)
+  if (due & PLAIT__DUE_DRAIN)
     attend_drain(s);
-  if (todo & PLAIT__TODO_FLUSH && s->phase != PLAIT__GONE)
+  if (due & PLAIT__DUE_FLUSH && s->phase != PLAIT__GONE)
     attend_flush(s);
-  if (todo & PLAIT__TODO_RESUME && s->phase != PLAIT__GONE)
+  if (due & PLAIT__DUE_RESUME && s->phase != PLAIT__GONE)
     attend_resume(s);
-  if (todo & PLAIT__TODO_READ)
+  if (due & PLAIT__DUE_READ)
     plait__stream_reread(s);
 }
 
 void plait__attend(plait__stream *s) {
-  for (int pass = 0; s->todo != 0 && pass < ATTEND_PASSES; pass++) {
-    unsigned todo = s->todo;
-    s->todo = 0;
-    attend_once(s, todo);
+  for (int pass = 0; s->due != 0 && pass < ATTEND_PASSES; pass++) {
+    unsigned due = s->due;
+    s->due = 0;
+    attend_once(s, due);
   }
   if (s->phase == PLAIT__GONE)
     return;
   /* Only now: a change of interest costs two system calls, and the connection
    * may have been closed meanwhile. */
   plait__stream_watch(s);
-  if (s->todo != 0)
-    plait__stream_need(s, s->todo); /* the rest after the others */
+  if (s->due != 0)
+    plait__stream_need(s, s->due); /* the rest after the others */
 }
 
-void plait__stream_need(plait__stream *s, unsigned todo) {
+void plait__stream_need(plait__stream *s, unsigned due) {
   plait_reactor *r = s->reactor;
   if (s->phase == PLAIT__GONE)
     return;
-  s->todo |= (uint8_t)todo;
+  s->due |= (uint8_t)due;
   if (s->ready || r->current == s)
     return;
   s->ready = true;

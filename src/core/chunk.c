@@ -3,8 +3,8 @@
 #include "core/memory.h"
 
 plait__chunk *plait__chunk_new(const plait__os *os) {
-  plait__chunk *chunk = plait__alloc(
-      os, sizeof *chunk + PLAIT__CHUNK_BYTES + PLAIT__CHUNK_ALIGNMENT - 1);
+  plait__chunk *chunk = plait__alloc(os, sizeof *chunk + PLAIT__CHUNK_BYTES +
+                                             PLAIT__CHUNK_ALIGNMENT - 1);
   if (chunk != NULL) {
     uintptr_t past = (uintptr_t)chunk->memory % PLAIT__CHUNK_ALIGNMENT;
     chunk->data =

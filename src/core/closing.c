@@ -45,7 +45,7 @@ void plait__closing_reason(plait__stream *s, int code) {
 static void enter_flushing(plait__stream *s) {
   s->wr_end = true;
   plait__reactor_unalarm(s->reactor, &s->alarm);
-  plait__stream_need(s, PLAIT__TODO_FLUSH);
+  plait__stream_need(s, PLAIT__DUE_FLUSH);
 }
 
 /* The peer has all that was sent and we have all that it sent: it merely keeps
@@ -60,7 +60,7 @@ static void enter_lingering(plait__stream *s) {
   int code = s->wr_shut ? 0 : s->reactor->io->shut_wr(&s->socket);
   if (code != 0) { /* the reset that explains it is still to be read */
     s->broken = (int16_t)code;
-    plait__stream_need(s, PLAIT__TODO_FAIL);
+    plait__stream_need(s, PLAIT__DUE_FAIL);
     return;
   }
   s->wr_shut = true;
@@ -82,7 +82,7 @@ static void enter_gone(plait__stream *s, bool reset) {
   plait__reactor_unalarm(r, &s->alarm);
   s->unsent_bytes = s->queue.bytes;
   plait__queue_drop(&s->queue, &r->outbox, r->os);
-  s->todo = 0;
+  s->due = 0;
   if (s->stdio)
     finish_stdio(s, reset);
   r->io->close(&s->socket, reset);
@@ -96,8 +96,8 @@ void plait__closing(plait__stream *s, plait__closing_event event, int code) {
     return;
   }
   if (event == PLAIT__ON_LATE)
-    code = from == PLAIT__LINGERING && closing_is_settled(s) ? 0
-                                                             : PLAIT_ELINGER;
+    code =
+        from == PLAIT__LINGERING && closing_is_settled(s) ? 0 : PLAIT_ELINGER;
   plait__closing_reason(s, code);
   s->phase = (uint8_t)to;
   if (to == PLAIT__FLUSHING)

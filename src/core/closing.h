@@ -10,7 +10,7 @@ typedef enum plait__phase {
   PLAIT__OPEN,
   PLAIT__FLUSHING,  /* closed by us: the queue is being sent */
   PLAIT__LINGERING, /* all is sent and our side ended: the peer's end is due */
-  PLAIT__GONE,      /* the descriptor is closed; lost comes when no hold is left */
+  PLAIT__GONE, /* the descriptor is closed; lost comes when no hold is left */
   PLAIT__PHASES
 } plait__phase;
 

@@ -20,8 +20,8 @@ struct plait_connector {
   plait_factory *factory;
   plait_address peer, local;
   uint32_t timeout_ms;
-  plait__stream *stream; /* while it connects */
-  const char *step;      /* that failed, if one did */
+  plait__stream *stream;  /* while it connects */
+  const char *step;       /* that failed, if one did */
   _Atomic(unsigned) refs; /* the attempt, and the pointer's owner */
   bool stopped, linked;
   plait__mail begin, gone;
@@ -157,8 +157,7 @@ static plait_connector *connector_new(plait_runtime *runtime,
                                       const plait__connect_spec *spec,
                                       plait_factory *factory) {
   size_t size = strlen(spec->endpoint) + 1;
-  plait_connector *c =
-      plait__zalloc(runtime->driver->os, sizeof *c + size);
+  plait_connector *c = plait__zalloc(runtime->driver->os, sizeof *c + size);
   if (c == NULL)
     return NULL;
   c->runtime = runtime;
@@ -207,6 +206,9 @@ int plait__connect_stdio(plait_runtime *runtime,
     connector_free(c);
     return code;
   }
+  /* plait__connectors_free() finds it, unless it is another reactor's. */
+  if (plait__here() == c->reactor || plait__here() == NULL)
+    connector_link(c);
   *ret = c;
   return 0;
 }

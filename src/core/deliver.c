@@ -25,8 +25,9 @@ static void check_order(plait__stream *s, plait_protocol *p, const char *call,
   plait__instance *header = plait__instance_of(p);
   char text[256];
   if (r->current != NULL) {
-    snprintf(text, sizeof text, "law 1: %s of protocol \"%s\" inside a callback",
-             call, p->ops->name);
+    snprintf(text, sizeof text,
+             "law 1: %s of protocol \"%s\" inside a callback", call,
+             p->ops->name);
     r->os->fatal(text);
   }
   if (header->stage < from || header->stage > to) {
@@ -161,8 +162,7 @@ void plait__deliver_lost(plait__stream *s, plait_protocol *p, int reason) {
   plait__instance_free(r->os, p);
 }
 
-void plait__deliver_call(plait_reactor *r, plait__stream *s,
-                         plait_call *call) {
+void plait__deliver_call(plait_reactor *r, plait__stream *s, plait_call *call) {
   if (s == NULL) {
     call->run(call, NULL);
     return;

@@ -15,7 +15,7 @@
 #include <plait/address.h>
 #include <plait/export.h>
 
-typedef struct plait__loop plait__loop;     /* the backend's half of a reactor */
+typedef struct plait__loop plait__loop; /* the backend's half of a reactor */
 typedef struct plait__thread plait__thread; /* the backend's */
 typedef struct plait__stdio plait__stdio;   /* the backend's */
 typedef struct plait__socket plait__socket;

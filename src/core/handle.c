@@ -101,8 +101,8 @@ static void write_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__free(r->os, w);
 }
 
-static int write_travel(const handle_use *use, plait_handle h,
-                        const void *data, size_t len) {
+static int write_travel(const handle_use *use, plait_handle h, const void *data,
+                        size_t len) {
   plait_reactor *r = use->reactor;
   if (len > UINT32_MAX - PLAIT__HANDLE_BYTES_MAX)
     return PLAIT_EINVAL;
@@ -213,8 +213,7 @@ int plait_handle_abort(plait_handle h) {
 /* The stream a call was meant for, NULL if it is gone or going. */
 static plait__stream *call_arrived(plait_reactor *r, plait_call *call) {
   plait__slot *slot;
-  plait__stream *s =
-      handle_arrived(r, (plait_handle){call->target}, &slot);
+  plait__stream *s = handle_arrived(r, (plait_handle){call->target}, &slot);
   handle_uncount(slot, call->own);
   return s != NULL && s->phase != PLAIT__GONE ? s : NULL;
 }

@@ -24,8 +24,7 @@ typedef struct plait__instance {
 /* A zeroed instance of |ops| with its base filled in; NULL: out of memory. */
 plait_protocol *plait__instance_new(const plait__os *os,
                                     const plait_protocol_ops *ops,
-                                    plait_transport *t,
-                                    plait_factory *factory);
+                                    plait_transport *t, plait_factory *factory);
 /* Frees |p| and what is its own.  Its timers must be stopped. */
 void plait__instance_free(const plait__os *os, plait_protocol *p);
 

@@ -14,9 +14,8 @@ bool plait__mailbox_push(plait__mailbox *box, plait__mail *mail) {
   plait__mail *top = atomic_load_explicit(&box->pushed, memory_order_relaxed);
   do
     mail->next = top;
-  while (!atomic_compare_exchange_weak_explicit(&box->pushed, &top, mail,
-                                                memory_order_release,
-                                                memory_order_relaxed));
+  while (!atomic_compare_exchange_weak_explicit(
+      &box->pushed, &top, mail, memory_order_release, memory_order_relaxed));
   return top == NULL;
 }
 

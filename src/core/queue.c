@@ -214,10 +214,9 @@ static bool settle_into(plait__queue *own, plait__outbox *o,
   size_t skip = o->ring->skip;
   for (uint32_t i = 0; i < o->ring->count; i++, skip = 0) {
     plait__segment *s = ring_at(o->ring, i);
-    bool ok = s->release != NULL
-                  ? plait__queue_refer(own, o, os, *s)
-                  : plait__queue_copy(own, o, os, s->data + skip,
-                                      s->len - skip);
+    bool ok = s->release != NULL ? plait__queue_refer(own, o, os, *s)
+                                 : plait__queue_copy(own, o, os, s->data + skip,
+                                                     s->len - skip);
     if (!ok)
       return false;
     if (i == 0 && s->release != NULL)
@@ -245,8 +244,7 @@ bool plait__queue_settle(plait__queue *q, plait__outbox *o,
   return true;
 }
 
-void plait__queue_drop(plait__queue *q, plait__outbox *o,
-                       const plait__os *os) {
+void plait__queue_drop(plait__queue *q, plait__outbox *o, const plait__os *os) {
   if (q->ring == NULL)
     return;
   while (q->ring->count > 0) {

@@ -16,7 +16,7 @@
 enum {
   PLAIT__OUTBOX_BYTES = 64 * 1024,
   PLAIT__OUTBOX_SEGMENTS = 64,
-  PLAIT__IOVECS = 64, /* segments a system call */
+  PLAIT__IOVECS = 64,             /* segments a system call */
   PLAIT__PIECE_FIRST_BYTES = 960, /* the first copy's buffer at least */
   PLAIT__PIECE_BYTES = 16 * 1024  /* a later copy's buffer at least */
 };
@@ -31,8 +31,8 @@ typedef struct plait__segment {
 
 typedef struct plait__ring {
   uint32_t first, count, capacity; /* capacity is a power of two */
-  size_t extra; /* of the segments together */
-  size_t skip;    /* bytes of the first segment that are sent */
+  size_t extra;                    /* of the segments together */
+  size_t skip; /* bytes of the first segment that are sent */
   plait__segment segments[];
 } plait__ring;
 

@@ -117,7 +117,7 @@ static void turn_mail(plait_reactor *r) {
 }
 
 static void drain_one(plait_transport *t) {
-  plait__stream_need(plait__stream_of(t), PLAIT__TODO_DRAIN);
+  plait__stream_need(plait__stream_of(t), PLAIT__DUE_DRAIN);
 }
 
 static void cut_one(plait_transport *t) {
@@ -168,8 +168,7 @@ void plait__turn(plait_reactor *r) {
     r->os->wake(r->loop);
 }
 
-void plait__dispatch(plait_reactor *r, plait__socket *socket,
-                     unsigned events) {
+void plait__dispatch(plait_reactor *r, plait__socket *socket, unsigned events) {
   r->in_batch = true;
   socket->events->ready(socket, events);
   r->in_batch = false;

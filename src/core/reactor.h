@@ -38,9 +38,9 @@ struct plait_reactor {
   unsigned events;   /* since the last turn */
   bool in_batch;     /* a turn is going to follow in any case */
 
-  plait__stream *current;  /* whose callback is running */
+  plait__stream *current;                  /* whose callback is running */
   plait__stream *ready_first, *ready_last; /* see plait__stream_need() */
-  plait__chunk *chunk;     /* the next read goes here */
+  plait__chunk *chunk;                     /* the next read goes here */
   plait__outbox outbox;
 
   plait__acceptor *acceptors;

@@ -43,8 +43,8 @@ static int runtime_add_reactor(plait_runtime *runtime, unsigned i) {
 int plait__runtime_new(const plait__driver *driver,
                        const plait_runtime_options *options,
                        plait_runtime **ret) {
-  plait_runtime_options o = options != NULL ? *options
-                                            : (plait_runtime_options){0};
+  plait_runtime_options o =
+      options != NULL ? *options : (plait_runtime_options){0};
   const plait__os *os = driver->os;
   unsigned n = reactor_count(os, o.reactors);
   if (n > PLAIT_REACTORS_MAX)

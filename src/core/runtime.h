@@ -12,7 +12,7 @@ struct plait_runtime {
   const plait__driver *driver;
   plait_runtime_options options; /* defaults filled in */
   unsigned reactor_count;
-  _Atomic(int) stop;       /* PLAIT__STOP_* that was asked for */
+  _Atomic(int) stop;                     /* PLAIT__STOP_* that was asked for */
   _Atomic(bool) running, over, finished; /* over: the loops are to end */
   _Atomic(uint64_t) refs;   /* listeners, connectors, connections, ... */
   _Atomic(uint64_t) timers; /* that run without an owner */

@@ -1,7 +1,6 @@
 /* The life of a stream and its descriptor's events. */
 #include "core/stream.h"
 
-
 #include "core/connector.h"
 #include "core/deliver.h"
 #include "core/factory.h"
@@ -67,12 +66,12 @@ static void stream_ready(plait__socket *socket, unsigned events) {
     if (events & PLAIT__WRITABLE) {
       s->blocked = false;
       plait__stream_flush(s);
-      s->todo |= PLAIT__TODO_FLUSH;
+      s->due |= PLAIT__DUE_FLUSH;
     }
     if (events & PLAIT__READABLE && s->phase != PLAIT__GONE)
       plait__stream_read(s);
   }
-  if (s->todo != 0)
+  if (s->due != 0)
     plait__attend(s);
 }
 
@@ -171,8 +170,8 @@ int plait__stream_open(plait__stream *s, plait_factory *factory,
   if (s->reactor->cut)
     plait__closing(s, PLAIT__ON_ABORT, PLAIT_EDRAIN);
   else if (s->reactor->draining)
-    plait__stream_need(s, PLAIT__TODO_DRAIN);
-  if (s->todo != 0)
+    plait__stream_need(s, PLAIT__DUE_DRAIN);
+  if (s->due != 0)
     plait__attend(s);
   return 0;
 }

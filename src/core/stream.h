@@ -19,17 +19,18 @@
 
 /* What waits for plait__attend(). */
 enum {
-  PLAIT__TODO_SWITCH = 1u << 0,   /* another instance took over */
-  PLAIT__TODO_FLUSH = 1u << 1,    /* something was queued, or our end is due */
-  PLAIT__TODO_RESUME = 1u << 2,   /* the queue fell to the low mark */
-  PLAIT__TODO_READ = 1u << 3,     /* reading was resumed */
-  PLAIT__TODO_FAIL = 1u << 4,     /* a write found the descriptor broken */
-  PLAIT__TODO_DRAIN = 1u << 5     /* the runtime is stopping */
+  PLAIT__DUE_SWITCH = 1u << 0, /* another instance took over */
+  PLAIT__DUE_FLUSH = 1u << 1,  /* something was queued, or our end is due */
+  PLAIT__DUE_RESUME = 1u << 2, /* the queue fell to the low mark */
+  PLAIT__DUE_READ = 1u << 3,   /* reading was resumed */
+  PLAIT__DUE_FAIL = 1u << 4,   /* a write found the descriptor broken */
+  PLAIT__DUE_DRAIN = 1u << 5   /* the runtime is stopping */
 };
 
 enum {
   PLAIT__READ_LEFTOVER_BYTES = 16 * 1024, /* a read of one that leaves some */
-  PLAIT__BIG_BYTES = 16 * 1024 /* a write that is offered to the system at once */
+  PLAIT__BIG_BYTES =
+      16 * 1024 /* a write that is offered to the system at once */
 };
 
 /* Bytes delivered but not consumed: see plait_unread(). */
@@ -71,19 +72,19 @@ struct plait__stream {
   int16_t broken; /* TODO_FAIL: what a write found */
 
   uint8_t phase; /* plait__phase */
-  uint8_t todo;
+  uint8_t due;
   uint8_t interest; /* what the backend watches */
-  uint8_t holds; /* connection_lost comes when 0; the descriptor is one, the
-                  * thread that copies for stdio another */
-  bool ready : 1;      /* in the reactor's ready list */
-  bool paused : 1;     /* by the protocol */
-  bool blocked : 1;    /* the system took no more: WRITABLE is due */
-  bool above : 1;      /* a write answered false: resume_writing is due */
-  bool wr_end : 1;     /* plait_write_eof() or plait_close() */
-  bool wr_shut : 1;    /* our end was sent */
-  bool rd_end : 1;     /* the peer's end was read */
-  bool rd_told : 1;    /* and eof_received called */
-  bool hung_up : 1;    /* HANGUP came: watching again would spin */
+  uint8_t holds;    /* connection_lost comes when 0; the descriptor is one, the
+                     * thread that copies for stdio another */
+  bool ready : 1;   /* in the reactor's ready list */
+  bool paused : 1;  /* by the protocol */
+  bool blocked : 1; /* the system took no more: WRITABLE is due */
+  bool above : 1;   /* a write answered false: resume_writing is due */
+  bool wr_end : 1;  /* plait_write_eof() or plait_close() */
+  bool wr_shut : 1; /* our end was sent */
+  bool rd_end : 1;  /* the peer's end was read */
+  bool rd_told : 1; /* and eof_received called */
+  bool hung_up : 1; /* HANGUP came: watching again would spin */
   bool small_reads : 1; /* the last delivery left something over */
   bool made : 1;
   bool told_drain : 1; /* draining was called */
@@ -125,8 +126,8 @@ const plait_limits *plait__stream_limits(const plait__stream *s);
 /* The descriptor's events of interest, from the stream's state. */
 void plait__stream_watch(plait__stream *s);
 
-/* |s| has |todo|: it is attended after its running callback, or by the turn. */
-void plait__stream_need(plait__stream *s, unsigned todo);
+/* |s| has |due|: it is attended after its running callback, or by the turn. */
+void plait__stream_need(plait__stream *s, unsigned due);
 
 void plait__stream_hold(plait__stream *s);
 /* The last one calls connection_lost: only from the reactor. */

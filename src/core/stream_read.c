@@ -32,8 +32,8 @@ static void read_discard(plait__stream *s, size_t len) {
  * decided after the protocol was told: most connections are closed then. */
 static void read_end(plait__stream *s) {
   s->rd_end = true;
-  plait__stream_need(s, s->phase == PLAIT__OPEN ? PLAIT__TODO_READ
-                                                : PLAIT__TODO_FLUSH);
+  plait__stream_need(s, s->phase == PLAIT__OPEN ? PLAIT__DUE_READ
+                                                : PLAIT__DUE_FLUSH);
 }
 
 /* One read and what follows from it.  False: there is nothing more to read. */
@@ -97,7 +97,7 @@ void plait__stream_read_out(plait__stream *s, int code) {
   for (int i = 0; i < READS_MAX; i++) {
     if (!read_out_leftover(s) && !(read_allowed(s) && read_once(s, code)))
       break;
-    if (s->todo != 0)
+    if (s->due != 0)
       plait__attend(s);
   }
   plait__closing(s, PLAIT__ON_FAIL, code);
@@ -134,7 +134,7 @@ void plait__stream_unread(plait__stream *s, const uint8_t *data, size_t len) {
   if (s->phase != PLAIT__OPEN || s->u.leaving != NULL || len == 0)
     return;
   if (plait__stream_keep(s, data, len))
-    plait__stream_need(s, PLAIT__TODO_READ);
+    plait__stream_need(s, PLAIT__DUE_READ);
   else
     plait__closing(s, PLAIT__ON_FAIL, PLAIT_ENOMEM);
 }
@@ -161,7 +161,7 @@ static void reread_end(plait__stream *s) {
   else if (!s->wr_end)
     plait__closing(s, PLAIT__ON_CLOSE, PLAIT_EOF);
   if (s->wr_end)
-    plait__stream_need(s, PLAIT__TODO_FLUSH);
+    plait__stream_need(s, PLAIT__DUE_FLUSH);
 }
 
 void plait__stream_reread(plait__stream *s) {
@@ -173,5 +173,5 @@ void plait__stream_reread(plait__stream *s) {
     reread_end(s);
   if (s->phase == PLAIT__OPEN && !s->paused &&
       (s->leftover != NULL || (s->rd_end && !s->rd_told)))
-    plait__stream_need(s, PLAIT__TODO_READ);
+    plait__stream_need(s, PLAIT__DUE_READ);
 }

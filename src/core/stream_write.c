@@ -42,7 +42,7 @@ static void flush_took(plait__stream *s, ptrdiff_t n, size_t offered) {
      * read, so it is not the end yet. */
     s->blocked = true;
     s->broken = (int16_t)n;
-    plait__stream_need(s, PLAIT__TODO_FAIL);
+    plait__stream_need(s, PLAIT__DUE_FAIL);
     return;
   }
   if (n > 0) {
@@ -85,9 +85,9 @@ static void flush_done(plait__stream *s) {
   if (s->queue.bytes > 0 || s->published)
     plait__stream_publish(s);
   if (s->queue.bytes <= s->low && (s->above || s->waiters != NULL))
-    plait__stream_need(s, PLAIT__TODO_RESUME);
+    plait__stream_need(s, PLAIT__DUE_RESUME);
   if (s->queue.bytes == 0 && s->wr_end)
-    plait__stream_need(s, PLAIT__TODO_FLUSH);
+    plait__stream_need(s, PLAIT__DUE_FLUSH);
 }
 
 /* The common case: what one callback copied leaves as a whole.  False: it did
@@ -128,7 +128,7 @@ void plait__stream_flush(plait__stream *s) {
 /* Whether |t| takes bytes; loses the connection above the hard limit, which
  * judges the queue as it is before the write. */
 static bool write_allowed(plait__stream *s) {
-  if (s->phase != PLAIT__OPEN || s->wr_end || s->todo & PLAIT__TODO_FAIL)
+  if (s->phase != PLAIT__OPEN || s->wr_end || s->due & PLAIT__DUE_FAIL)
     return false;
   if (s->queue.ring == NULL)
     return true;
@@ -147,8 +147,7 @@ static void write_borrow(plait__stream *s) {
 }
 
 /* A small piece, the long way; when the outbox is full it is sent. */
-static void write_copy_slowly(plait__stream *s, const void *data,
-                              size_t len) {
+static void write_copy_slowly(plait__stream *s, const void *data, size_t len) {
   plait_reactor *r = s->reactor;
   for (int attempt = 0; attempt < 2 && s->phase == PLAIT__OPEN; attempt++) {
     write_borrow(s);
@@ -254,7 +253,7 @@ static bool write_queued(plait__stream *s, size_t len) {
     plait__stream_publish(s);
     plait__stream_watch(s); /* it may have become so just now */
   } else if (len > 0 && s->reactor->current != s) {
-    plait__stream_need(s, PLAIT__TODO_FLUSH);
+    plait__stream_need(s, PLAIT__DUE_FLUSH);
   }
   return write_answer(s);
 }
@@ -281,9 +280,8 @@ static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
   return write_queued(s, total);
 }
 
-static bool stream_write_owned(plait_transport *t, const void *data,
-                               size_t len, plait_release_fn *release,
-                               void *arg) {
+static bool stream_write_owned(plait_transport *t, const void *data, size_t len,
+                               plait_release_fn *release, void *arg) {
   plait__stream *s = plait__stream_of(t);
   bool allowed = write_allowed(s);
   if (!allowed || len == 0) {
@@ -302,7 +300,7 @@ static void stream_write_eof(plait_transport *t) {
   if (s->phase != PLAIT__OPEN || s->wr_end)
     return;
   s->wr_end = true;
-  plait__stream_need(s, PLAIT__TODO_FLUSH);
+  plait__stream_need(s, PLAIT__DUE_FLUSH);
 }
 
 static void stream_close(plait_transport *t, int reason) {
@@ -322,7 +320,7 @@ static void stream_resume(plait_transport *t) {
   if (!s->paused || s->phase != PLAIT__OPEN)
     return;
   s->paused = false;
-  plait__stream_need(s, PLAIT__TODO_READ);
+  plait__stream_need(s, PLAIT__DUE_READ);
 }
 
 const plait__transport_ops plait__stream_ops = {

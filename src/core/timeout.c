@@ -97,8 +97,7 @@ void plait__timeout_linger(plait__stream *s) {
   s->unacked = UINT32_MAX;
   s->active_ms = plait__reactor_clock(s->reactor);
   uint64_t look = linger_look(s); /* most peers are done at the first one */
-  timeout_set(s, look < LINGER_FIRST_MS ? look : LINGER_FIRST_MS,
-              linger_ring);
+  timeout_set(s, look < LINGER_FIRST_MS ? look : LINGER_FIRST_MS, linger_ring);
 }
 
 static void connect_ring(plait__alarm *alarm) {

@@ -116,8 +116,7 @@ plait_protocol *plait_switch_protocol(plait_transport *t,
   plait_protocol *old = t->protocol;
   if (s->phase != PLAIT__OPEN || s->u.leaving != NULL || s->rd_told)
     return NULL;
-  plait_protocol *p =
-      plait__instance_new(s->reactor->os, ops, t, old->factory);
+  plait_protocol *p = plait__instance_new(s->reactor->os, ops, t, old->factory);
   if (p == NULL)
     return NULL;
   if (!plait__stream_keep(s, rest, len)) {
@@ -126,7 +125,7 @@ plait_protocol *plait_switch_protocol(plait_transport *t,
   }
   s->u.leaving = old;
   t->protocol = p;
-  plait__stream_need(s, PLAIT__TODO_SWITCH);
+  plait__stream_need(s, PLAIT__DUE_SWITCH);
   return p;
 }
 
@@ -158,9 +157,8 @@ int plait_transport_peer(const plait_transport *t, plait_address *ret) {
     return s->reactor->io->names(fd, true, ret);
   if (s->peer.family == PLAIT_NO_ADDRESS)
     return PLAIT_ENOTSUP;
-  *ret = (plait_address){.family = s->peer.family,
-                         .port = s->peer.port,
-                         .scope = s->peer.scope};
+  *ret = (plait_address){
+      .family = s->peer.family, .port = s->peer.port, .scope = s->peer.scope};
   memcpy(ret->ip, s->peer.ip, sizeof ret->ip);
   return 0;
 }
@@ -207,7 +205,7 @@ void plait_transport_set_watermarks(plait_transport *t, uint32_t high_bytes,
   s->low = limits.low_bytes;
   plait__stream_publish(s);
   if (s->above && s->queue.bytes <= s->low)
-    plait__stream_need(s, PLAIT__TODO_RESUME);
+    plait__stream_need(s, PLAIT__DUE_RESUME);
 }
 
 static int set_option(const plait_transport *t, const char *function,

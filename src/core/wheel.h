@@ -4,7 +4,11 @@
 
 #include <plait/timer.h>
 
-enum { PLAIT__WHEEL_BITS = 6, PLAIT__WHEEL_SLOTS = 64, PLAIT__WHEEL_LEVELS = 7 };
+enum {
+  PLAIT__WHEEL_BITS = 6,
+  PLAIT__WHEEL_SLOTS = 64,
+  PLAIT__WHEEL_LEVELS = 7
+};
 
 typedef struct plait__wheel {
   uint64_t now_ms; /* every alarm due up to here was collected */
