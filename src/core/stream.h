@@ -69,7 +69,7 @@ struct plait__stream {
     uint32_t discarded; /* LINGERING: bytes */
   };
   int reason;
-  int16_t broken; /* TODO_FAIL: what a write found */
+  int16_t broken; /* DUE_FAIL: what a write or shutdown found */
 
   uint8_t phase; /* plait__phase */
   uint8_t due;

@@ -102,8 +102,9 @@ class Program:
         self.process.send_signal(number)
 
     def _settle(self):
-        """Waits until every thread waits. gcc 12's ThreadSanitizer loses a
-        signal that comes in the instructions before a blocking call."""
+        """Waits until every thread waits. Under gcc 12's ThreadSanitizer, and
+        only there, a signal that came right before a blocking call was seen
+        to get lost."""
         end = time.monotonic() + DEADLINE_S
         tasks = f"/proc/{self.process.pid}/task"
         while any(state(f"{tasks}/{task}/stat") not in "SZ"
