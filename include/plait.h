@@ -4,13 +4,18 @@
 
 #include <plait/address.h>
 #include <plait/call.h>
+#include <plait/delimited.h>
 #include <plait/endpoint.h>
 #include <plait/error.h>
 #include <plait/export.h>
 #include <plait/factory.h>
+#include <plait/fixed.h>
+#include <plait/framed.h>
 #include <plait/framing.h>
 #include <plait/handle.h>
 #include <plait/line.h>
+#include <plait/netstring.h>
+#include <plait/prefixed.h>
 #include <plait/protocol.h>
 #include <plait/reactor.h>
 #include <plait/runtime.h>

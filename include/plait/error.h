@@ -48,7 +48,8 @@
   X(ELINGER, -5008, "peer did not take all bytes before the deadline")         \
   X(ELIMIT, -5009, "limit reached")                                            \
   X(EDRAIN, -5010, "server stopped before the connection was done")            \
-  X(EENDPOINT, -5011, "malformed endpoint")
+  X(EENDPOINT, -5011, "malformed endpoint")                                    \
+  X(ETRUNCATED, -5012, "the input ended inside a frame")
 
 #define PLAIT_ERROR_ENUM_(name, value, text) PLAIT_##name = (value),
 enum plait_error { PLAIT_ERROR_MAP(PLAIT_ERROR_ENUM_) PLAIT_OK = 0 };

@@ -38,8 +38,9 @@ typedef struct plait_line_ops {
   /* Bytes in raw mode, good until this returns. */
   void (*raw_received)(plait_line *line, plait_slice bytes);
   /* Optional: a line of more than the maximum, of which |seen| bytes have
-   * come.  What follows is discarded, and whether to close is up to you.
-   * NULL: the connection closes with PLAIT_EFRAME. */
+   * come.  plait_line_skip() in here discards it and goes on with the next one;
+   * without it all that follows is discarded, and whether to close is up to
+   * you.  NULL: the connection closes with PLAIT_EFRAME. */
   void (*line_too_long)(plait_line *line, size_t seen);
   plait_line_ending ending;
 } plait_line_ops;
@@ -47,21 +48,11 @@ typedef struct plait_line_ops {
 #define PLAIT_LINE_OPS(...)                                                    \
   { .base.data_received = plait_line_data_received, __VA_ARGS__ }
 
-/* What the codec of lines knows of the line it is in; zeroed at first. */
-typedef struct plait_line_state {
-  size_t seen;
-  bool cr; /* the last byte seen was a CR */
-} plait_line_state;
-
 /* The first member of your struct. */
 struct plait_line {
   plait_protocol base;
   /* private */
   plait_framing framing;
-  plait_line_state state;
-  uint64_t raw_left; /* bytes of raw mode; UINT64_MAX until set back */
-  plait_slice raw_rest;
-  bool in_raw, started;
 };
 
 /* What base.data_received of a line protocol is; PLAIT_LINE_OPS sets it. */
@@ -69,9 +60,8 @@ PLAIT_EXTERN void plait_line_data_received(plait_protocol *p,
                                            const uint8_t *data, size_t len);
 
 /* From the next byte on, in the middle of a delivery too: |bytes| raw bytes
- * and then lines again, or raw bytes until plait_line_set_line() if 0.
- * Outside of its callbacks and with reading not paused, a part of a line may
- * have come already; it stays what it is, the start of the next line. */
+ * and then lines again, or raw bytes until plait_line_set_line() if 0; see
+ * plait_framing_set_raw(). */
 PLAIT_EXTERN void plait_line_set_raw(plait_line *line, uint64_t bytes);
 
 /* Lines again.  In raw_received, |extra| is the tail of the bytes being
@@ -79,9 +69,12 @@ PLAIT_EXTERN void plait_line_set_raw(plait_line *line, uint64_t bytes);
  * (plait_slice){0}. */
 PLAIT_EXTERN void plait_line_set_line(plait_line *line, plait_slice extra);
 
-/* The longest line from now on [PLAIT_LINE_BYTES_MAX]; 0 is the default,
- * PLAIT_UNLIMITED none.  In connection_made or later. */
+/* The longest line from the next one on [PLAIT_LINE_BYTES_MAX]; 0 is the
+ * default, PLAIT_UNLIMITED none.  In connection_made or later. */
 PLAIT_EXTERN void plait_line_set_max(plait_line *line, size_t bytes_max);
+
+/* In line_too_long: discards that line only. */
+PLAIT_EXTERN void plait_line_skip(plait_line *line);
 
 /* Sends |len| bytes and the ending; answers as plait_write(). */
 PLAIT_EXTERN bool plait_line_send(plait_line *line, const void *data,
@@ -91,8 +84,10 @@ PLAIT_EXTERN bool plait_line_send(plait_line *line, const void *data,
  * plait_switch_protocol(). */
 PLAIT_EXTERN plait_slice plait_line_rest(const plait_line *line);
 
-/* What finds the end of a line, for a plait_framing of your own whose state is
- * a plait_line_state; static. */
+/* What has come of a line whose ending has not: plait_framing_unfinished(). */
+PLAIT_EXTERN plait_slice plait_line_unfinished(const plait_line *line);
+
+/* The codec, for a plait_framing of your own; static. */
 PLAIT_EXTERN const plait_codec *plait_line_codec(plait_line_ending ending);
 
 PLAIT_END

@@ -84,7 +84,8 @@ PLAIT_EXTERN void plait_resume_reading(plait_transport *t);
 /* Inside data_received: hands back the tail of the delivery that you have not
  * consumed, |len| bytes at |data|.  They are delivered again, once reading is
  * not paused, before anything newer and before the end of input; closing drops
- * them.  Meant for a protocol that paused in the middle of a delivery. */
+ * them.  What is handed back next goes in front of that.  Meant for a protocol
+ * that paused in the middle of a delivery. */
 PLAIT_EXTERN void plait_unread(plait_transport *t, const uint8_t *data,
                                size_t len);
 

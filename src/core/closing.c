@@ -19,6 +19,7 @@
 
 #include "core/deliver.h"
 #include "core/factory.h"
+#include "core/instance.h"
 #include "core/memory.h"
 
 #define STAY PLAIT__PHASES
@@ -40,6 +41,12 @@ static const uint8_t next_phase[PLAIT__PHASES][PLAIT__CLOSING_EVENTS] = {
 void plait__closing_reason(plait__stream *s, int code) {
   if (code != 0 && (s->reason == 0 || s->reason == PLAIT_EOF))
     s->reason = code;
+}
+
+/* An orderly end, if the peer's came in the middle of a frame. */
+static bool closing_truncates(const plait__stream *s, int code) {
+  return (code == 0 || code == PLAIT_EOF) && s->rd_told &&
+         plait__instance_is_inside(s->head.protocol);
 }
 
 static void enter_flushing(plait__stream *s) {
@@ -98,6 +105,8 @@ void plait__closing(plait__stream *s, plait__closing_event event, int code) {
   if (event == PLAIT__ON_LATE)
     code =
         from == PLAIT__LINGERING && closing_is_settled(s) ? 0 : PLAIT_ELINGER;
+  else if (event == PLAIT__ON_CLOSE && closing_truncates(s, code))
+    code = PLAIT_ETRUNCATED;
   plait__closing_reason(s, code);
   s->phase = (uint8_t)to;
   if (to == PLAIT__FLUSHING)

@@ -110,6 +110,17 @@ void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len) {
   leave(s);
 }
 
+bool plait__deliver_last_frame(plait__stream *s) {
+  plait_protocol *p = s->head.protocol;
+  if (plait__instance_of(p)->framings == NULL)
+    return false;
+  check_order(s, p, "data_received", STAGE_MADE, STAGE_MADE, STAGE_MADE);
+  enter(s);
+  bool any = plait__instance_end(p);
+  leave(s);
+  return any;
+}
+
 void plait__deliver_eof(plait__stream *s) {
   plait_protocol *p = s->head.protocol;
   check_order(s, p, "eof_received", STAGE_MADE, STAGE_MADE, STAGE_EOF);

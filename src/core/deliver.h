@@ -8,6 +8,8 @@
 
 void plait__deliver_made(plait__stream *s);
 void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len);
+/* The input has ended: delivers a frame that only this completes, if any. */
+bool plait__deliver_last_frame(plait__stream *s);
 void plait__deliver_eof(plait__stream *s);
 void plait__deliver_resume(plait__stream *s);
 void plait__deliver_timed_out(plait__stream *s);

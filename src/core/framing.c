@@ -10,8 +10,14 @@
  * is offered each byte once: it keeps in its state what it knows of the bytes
  * in the carry.
  *
+ * A codec that looked beyond the end of a frame and into the next one says so
+ * by |again|.  Then what is undecoded no longer lies in one piece, so all of it
+ * goes back to the transport before the frame is told: whatever the protocol
+ * does, pause, close or switch, its successor gets it from there.
+ *
  * Invariants: |carry| is NULL exactly if |carried| is 0, and then the state is
- * as at the start of a frame.  |rest| is set while a callback runs.  Once
+ * as at the start of a frame, unless |skipping|: then a frame that was too long
+ * is under way and not gathered.  |rest| is set while a callback runs.  Once
  * |poisoned|, the place of the next frame is unknown, and all is discarded.
  */
 #include <plait/error.h>
@@ -27,6 +33,8 @@
 
 enum { FRAMING_CARRY_MIN = 4096 };
 
+/* ---- the carry ----------------------------------------------------------- */
+
 static void framing_drop(plait_protocol *p, uint8_t *carry) {
   if (carry != NULL)
     plait__instance_alloc(p, carry, 0, "framing carry");
@@ -36,36 +44,6 @@ void plait__framing_free(plait_framing *f) {
   framing_drop(f->protocol, f->carry);
   f->carry = NULL;
   f->carried = f->carry_capacity = 0;
-}
-
-void plait_framing_set_max(plait_framing *f, size_t frame_bytes_max) {
-  f->frame_bytes_max =
-      frame_bytes_max == PLAIT_UNLIMITED ? SIZE_MAX : frame_bytes_max;
-}
-
-void plait_framing_init(plait_framing *f, plait_protocol *p,
-                        const plait_codec *codec, void *state,
-                        const plait_framing_events *events,
-                        size_t frame_bytes_max) {
-  if (f->protocol == NULL) {
-    f->protocol = p;
-    plait__instance_add_framing(p, f);
-  }
-  assert(f->protocol == p);
-  plait__framing_free(f);
-  f->codec = codec;
-  f->state = state;
-  f->events = events;
-  f->poisoned = false;
-  plait_framing_set_max(f, frame_bytes_max);
-}
-
-void plait_framing_halt(plait_framing *f) {
-  f->halted = true;
-}
-
-plait_slice plait_framing_rest(const plait_framing *f) {
-  return f->rest;
 }
 
 /* The carry's next capacity: room for |have| bytes and, if the frame ends with
@@ -101,6 +79,8 @@ static bool framing_gather(plait_framing *f, const uint8_t *piece, size_t len,
   return true;
 }
 
+/* ---- trouble ------------------------------------------------------------- */
+
 /* Nothing can be decoded any more. */
 static void framing_poison(plait_framing *f) {
   plait__framing_free(f);
@@ -112,6 +92,7 @@ static void framing_fail(plait_framing *f, int reason) {
   plait_close_reason(f->protocol->transport, reason);
 }
 
+/* The callback may lift the poison: by a skip, or by starting afresh. */
 static void framing_too_long(plait_framing *f, size_t seen) {
   if (f->events->too_long == NULL) {
     framing_fail(f, PLAIT_EFRAME);
@@ -121,16 +102,22 @@ static void framing_too_long(plait_framing *f, size_t seen) {
   f->events->too_long(f->protocol, seen);
 }
 
+/* ---- frames -------------------------------------------------------------- */
+
 /* What ends a delivery other than a frame: the start of one, or trouble. */
 static void framing_tail(plait_framing *f, int answer, const plait_scan *found,
                          const uint8_t *piece, size_t len) {
   assert(answer <= PLAIT_FRAME);
-  if (answer < 0)
-    framing_fail(f, answer);
-  else if (found->length > f->frame_bytes_max)
+  /* The length may have come ahead of what is wrong: then it is told first,
+   * for so it is if they come in two pieces. */
+  bool too_long = !f->skipping && found->length > f->frame_bytes_max;
+  if (too_long)
     framing_too_long(f, found->length);
-  else if (!framing_gather(f, piece, len, found->need, false))
+  else if (answer == PLAIT_MORE && !f->skipping &&
+           !framing_gather(f, piece, len, found->need, false))
     framing_fail(f, PLAIT_ENOMEM);
+  if (answer < 0 && (!too_long || f->skipping))
+    framing_fail(f, answer);
 }
 
 /* A frame that ends with |found->consumed| bytes at |piece| and began in the
@@ -154,6 +141,159 @@ static void framing_deliver_carry(plait_framing *f, const plait_scan *found,
   framing_drop(f->protocol, carry);
 }
 
+/* A frame that is not simply in the delivery.  False: it was too long, and so
+ * is all that follows it. */
+static bool framing_deliver(plait_framing *f, const plait_scan *found,
+                            const uint8_t *piece) {
+  if (!f->skipping && found->length <= f->frame_bytes_max) {
+    framing_deliver_carry(f, found, piece);
+    return true;
+  }
+  if (!f->skipping) {
+    f->rest = (plait_slice){0};
+    framing_too_long(f, found->length);
+  }
+  bool skipped = f->skipping;
+  f->skipping = false;
+  return skipped;
+}
+
+/* All that is undecoded goes back, in the order in which it came. */
+static void framing_give_back(plait_framing *f, plait_slice again) {
+  plait_transport *t = f->protocol->transport;
+  if (f->rest.len > 0)
+    plait_unread(t, f->rest.data, f->rest.len);
+  plait_unread(t, again.data, again.len);
+  f->rest = (plait_slice){0};
+}
+
+/* Looks for one frame in |len| bytes; returns how many are done with. */
+static size_t framing_scan(plait_framing *f, const uint8_t *piece, size_t len) {
+  plait_scan found = {0};
+  int answer = f->codec->scan(f->codec, f->state, piece, len, &found);
+
+  if (answer != PLAIT_FRAME) {
+    framing_tail(f, answer, &found, piece, len);
+    return len;
+  }
+  size_t used = found.consumed;
+  assert(used <= len);
+  f->rest = (plait_slice){piece + used, len - used};
+  if (found.again.len > 0) {
+    assert(used == 0);
+    framing_give_back(f, found.again);
+    used = len;
+  }
+  if (f->carried == 0 && !f->skipping && found.length <= f->frame_bytes_max) {
+    assert(found.consumed > 0 && found.offset <= found.consumed &&
+           found.length <= found.consumed - found.offset);
+    f->events->frame(f->protocol,
+                     (plait_slice){piece + found.offset, found.length});
+  } else if (!framing_deliver(f, &found, piece)) {
+    used = len;
+  }
+  f->rest = (plait_slice){0};
+  return used;
+}
+
+bool plait__framing_end(plait_framing *f) {
+  plait_scan found = {0};
+
+  if ((f->carried == 0 && !f->skipping) || f->codec->end == NULL ||
+      f->codec->end(f->codec, f->state, &found) != PLAIT_FRAME)
+    return false;
+  assert(found.consumed == 0);
+  if (found.again.len > 0)
+    framing_give_back(f, found.again);
+  framing_deliver(f, &found, NULL);
+  return true;
+}
+
+bool plait__framing_is_inside(const plait_framing *f) {
+  return f->carried > 0 || f->skipping ||
+         (f->in_raw && f->raw_left != UINT64_MAX);
+}
+
+/* ---- raw mode ------------------------------------------------------------ */
+
+/* Delivers raw bytes; returns how many of |len| are done with.  The mode is
+ * set back before the callback, which may set either one again. */
+static size_t framing_raw(plait_framing *f, const uint8_t *data, size_t len) {
+  size_t piece = len, done;
+
+  if (f->raw_left != UINT64_MAX) {
+    if (f->raw_left < len)
+      piece = (size_t)f->raw_left;
+    f->raw_left -= piece;
+    f->in_raw = f->raw_left > 0;
+  }
+  f->rest = (plait_slice){data + piece, len - piece};
+  if (f->events->raw != NULL)
+    f->events->raw(f->protocol, (plait_slice){data, piece});
+  done = len - f->rest.len;
+  f->rest = (plait_slice){0};
+  return done;
+}
+
+void plait_framing_set_raw(plait_framing *f, uint64_t bytes) {
+  f->in_raw = true;
+  f->raw_left = bytes > 0 ? bytes : UINT64_MAX;
+}
+
+void plait_framing_set_frames(plait_framing *f, plait_slice extra) {
+  f->in_raw = false;
+  if (extra.len == 0)
+    return;
+  /* Raw bytes just delivered, up to the last one. */
+  assert(extra.data + extra.len == f->rest.data);
+  f->rest.data -= extra.len;
+  f->rest.len += extra.len;
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+void plait_framing_set_max(plait_framing *f, size_t frame_bytes_max) {
+  if (frame_bytes_max == 0)
+    frame_bytes_max = f->codec->frame_bytes_max;
+  if (frame_bytes_max == 0)
+    frame_bytes_max = PLAIT_FRAME_BYTES_MAX;
+  f->frame_bytes_max =
+      frame_bytes_max == PLAIT_UNLIMITED ? SIZE_MAX : frame_bytes_max;
+}
+
+void plait_framing_init(plait_framing *f, plait_protocol *p,
+                        const plait_codec *codec, void *state,
+                        const plait_framing_events *events,
+                        size_t frame_bytes_max) {
+  if (f->protocol == NULL) {
+    f->protocol = p;
+    plait__instance_add_framing(p, f);
+  }
+  assert(f->protocol == p);
+  assert(state != NULL || codec->state_size <= sizeof f->own_state);
+  plait__framing_free(f);
+  memset(f->own_state, 0, sizeof f->own_state);
+  f->codec = codec;
+  f->state = state != NULL ? state : f->own_state;
+  f->events = events;
+  f->in_raw = f->skipping = f->poisoned = false;
+  plait_framing_set_max(f, frame_bytes_max);
+}
+
+void plait_framing_skip(plait_framing *f) {
+  assert(f->poisoned);
+  f->poisoned = false;
+  f->skipping = true;
+}
+
+plait_slice plait_framing_rest(const plait_framing *f) {
+  return f->rest;
+}
+
+plait_slice plait_framing_unfinished(const plait_framing *f) {
+  return (plait_slice){f->carry, f->carried};
+}
+
 /* How many of |len| bytes are done with when the loop has stopped at |used|:
  * only a transport that goes on with this protocol has a use for the rest. */
 static size_t framing_stopped(const plait_protocol *p, size_t used,
@@ -170,29 +310,8 @@ size_t plait_framing_receive(plait_framing *f, const uint8_t *data,
   const plait_transport *t = p->transport;
   size_t used = 0;
 
-  f->halted = false;
-  if (f->poisoned)
-    return len;
-  while (used < len && !f->halted && !plait__transport_stopped(t, p)) {
-    const uint8_t *piece = data + used;
-    plait_scan found = {0};
-    int answer = f->codec->scan(f->state, piece, len - used, &found);
-
-    if (answer != PLAIT_FRAME || found.length > f->frame_bytes_max) {
-      framing_tail(f, answer, &found, piece, len - used);
-      return len;
-    }
-    used += found.consumed;
-    assert(found.consumed <= len && used <= len);
-    f->rest = (plait_slice){data + used, len - used};
-    if (f->carried > 0) {
-      framing_deliver_carry(f, &found, piece);
-    } else {
-      assert(found.consumed > 0 && found.offset <= found.consumed &&
-             found.length <= found.consumed - found.offset);
-      f->events->frame(p, (plait_slice){piece + found.offset, found.length});
-    }
-    f->rest = (plait_slice){0};
-  }
-  return used == len ? len : framing_stopped(p, used, len);
+  while (used < len && !f->poisoned && !plait__transport_stopped(t, p))
+    used += f->in_raw ? framing_raw(f, data + used, len - used)
+                      : framing_scan(f, data + used, len - used);
+  return used == len || f->poisoned ? len : framing_stopped(p, used, len);
 }

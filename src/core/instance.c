@@ -36,6 +36,20 @@ void plait__instance_add_framing(plait_protocol *p, plait_framing *f) {
   header->framings = f;
 }
 
+bool plait__instance_end(plait_protocol *p) {
+  plait_framing *f = plait__instance_of(p)->framings;
+  while (f != NULL && !plait__framing_end(f))
+    f = f->next;
+  return f != NULL;
+}
+
+bool plait__instance_is_inside(const plait_protocol *p) {
+  const plait_framing *f = plait__instance_of(p)->framings;
+  while (f != NULL && !plait__framing_is_inside(f))
+    f = f->next;
+  return f != NULL;
+}
+
 void *plait__instance_alloc(plait_protocol *p, void *old, size_t size,
                             const char *site) {
   return plait__stream_of(p->transport)->reactor->os->alloc(old, size, site);

@@ -39,7 +39,15 @@ void plait__instance_add_framing(plait_protocol *p, plait_framing *f);
 void *plait__instance_alloc(plait_protocol *p, void *old, size_t size,
                             const char *site);
 
-/* src/core/framing.c */
+/* The input has ended: delivers a frame of |p|'s that only this completes.
+ * False: there is none. */
+bool plait__instance_end(plait_protocol *p);
+/* Whether the input so far ends inside a frame of |p|'s. */
+bool plait__instance_is_inside(const plait_protocol *p);
+
+/* src/core/framing.c: the same, for one framing. */
 void plait__framing_free(plait_framing *f);
+bool plait__framing_end(plait_framing *f);
+bool plait__framing_is_inside(const plait_framing *f);
 
 #endif

@@ -89,6 +89,54 @@ static inline bool plait__queue_extend(plait__queue *q, plait__outbox *o,
   return true;
 }
 
+/* Short pieces are copied here: a call that dispatches on the length costs more
+ * than the copy. */
+static inline void plait__queue_copy_piece(uint8_t *to, const uint8_t *from,
+                                           size_t len) {
+  if (len > 32) {
+    memcpy(to, from, len);
+  } else if (len >= 16) { /* two moves that may overlap, here and below */
+    memcpy(to, from, 16);
+    memcpy(to + len - 16, from + len - 16, 16);
+  } else if (len >= 8) {
+    memcpy(to, from, 8);
+    memcpy(to + len - 8, from + len - 8, 8);
+  } else if (len >= 4) {
+    memcpy(to, from, 4);
+    memcpy(to + len - 4, from + len - 4, 4);
+  } else if (len >= 2) {
+    memcpy(to, from, 2);
+    to[len - 1] = from[len - 1];
+  } else if (len == 1) {
+    *to = *from;
+  }
+}
+
+/* The most common case of all: |q| is copies in |o| and nothing else, so that
+ * |n| slices of |len_max| bytes at most go behind them.  False: another case,
+ * and nothing was done. */
+static inline bool plait__queue_append(plait__queue *q, plait__outbox *o,
+                                       const plait_slice *v, size_t n,
+                                       size_t len_max) {
+  size_t room = (size_t)PLAIT__OUTBOX_BYTES - o->used, len = 0;
+  uint8_t *to = o->bytes + o->used;
+
+  if (o->borrower != q || o->open != &o->ring->segments[0])
+    return false;
+  if (room > len_max)
+    room = len_max;
+  for (size_t i = 0; i < n; i++) {
+    if (v[i].len > room - len)
+      return false;
+    plait__queue_copy_piece(to + len, v[i].data, v[i].len);
+    len += v[i].len;
+  }
+  o->open->len += len;
+  o->used += len;
+  q->bytes += len;
+  return true;
+}
+
 /* All of |q| is copies in |o|, none of it sent. */
 static inline bool plait__queue_is_plain(const plait__queue *q,
                                          const plait__outbox *o) {

@@ -90,6 +90,7 @@ struct plait__stream {
   bool told_drain : 1; /* draining was called */
   bool published : 1;  /* the slot says that something is queued */
   bool stdio : 1;      /* the peer is the thread that copies */
+  bool tight : 1;      /* the hard limit is below what the outbox holds */
 
   struct { /* of plait_address, without the path */
     uint8_t family;

@@ -153,8 +153,11 @@ static void reread_leftover(plait__stream *s) {
   plait__free(s->reactor->os, l);
 }
 
-/* The peer's end, once everything before it was delivered. */
+/* The peer's end, once everything before it was delivered.  It may complete a
+ * frame, and after that the protocol may have paused, or switched. */
 static void reread_end(plait__stream *s) {
+  if (plait__deliver_last_frame(s))
+    return;
   s->rd_told = true;
   if (s->head.protocol->ops->eof_received != NULL)
     plait__deliver_eof(s);

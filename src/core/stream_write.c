@@ -266,8 +266,7 @@ static void write_each(plait__stream *s, const plait_slice *v, size_t n) {
       write_copy(s, v[i].data, v[i].len);
 }
 
-static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
-  plait__stream *s = plait__stream_of(t);
+static bool writev_slowly(plait__stream *s, const plait_slice *v, size_t n) {
   size_t total = 0;
   for (size_t i = 0; i < n; i++)
     total += v[i].len;
@@ -278,6 +277,18 @@ static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
   else
     write_each(s, v, n);
   return write_queued(s, total);
+}
+
+/* First, short, what a callback that answers many frames does again and again:
+ * in a callback that has written before, the hard limit is above what the
+ * outbox holds, nothing is blocked, and the queue leaves with the callback. */
+static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
+  plait__stream *s = plait__stream_of(t);
+  if (!s->wr_end && !s->tight &&
+      plait__queue_append(&s->queue, &s->reactor->outbox, v, n,
+                          PLAIT__BIG_BYTES - 1))
+    return write_answer(s);
+  return writev_slowly(s, v, n);
 }
 
 static bool stream_write_owned(plait_transport *t, const void *data, size_t len,

@@ -138,11 +138,11 @@ static void fake_deliver(struct fake *f, const void *data, size_t len) {
 
   f->piece = piece;
   f->piece_len = len;
-  f->unread = 0;
   if (p->ops->data_received != NULL)
     p->ops->data_received(p, piece, len);
-  if (f->unread > 0 && !f->closing)
-    fake_wait_first(f, piece + len - f->unread, f->unread);
+  if (f->unread.len > 0 && !f->closing)
+    fake_wait_first(f, f->unread.s, f->unread.len);
+  text_clear(&f->unread);
   f->piece = NULL;
   memset(piece, 0xdd, len);
   fake_settle(f);
@@ -169,6 +169,28 @@ void fake_feed(struct fake *f, const void *data, size_t len) {
   fake_turn(f);
 }
 
+void fake_end(struct fake *f) {
+  bool any = true;
+  while (any && !f->closing) {
+    any = false;
+    plait_framing *g = plait__instance_of(f->head.protocol)->framings;
+    f->ending = true;
+    for (; g != NULL && !any; g = g->next)
+      any = plait__framing_end(g);
+    f->ending = false;
+    if (f->unread.len > 0 && !f->closing)
+      fake_wait_first(f, f->unread.s, f->unread.len);
+    text_clear(&f->unread);
+    fake_settle(f);
+    require(!any || !f->paused, "a pause at the end is for the contract test");
+    fake_turn(f);
+  }
+  for (plait_framing *g = plait__instance_of(f->head.protocol)->framings;
+       g != NULL && !f->closing; g = g->next)
+    if (plait__framing_is_inside(g))
+      f->reason = PLAIT_ETRUNCATED;
+}
+
 void fake_take(struct fake *f, size_t len) {
   plait_protocol *p = f->head.protocol;
   require(len <= f->queued, "%zu of %zu", len, f->queued);
@@ -185,6 +207,7 @@ void fake_free(struct fake *f) {
   fake_lost(f->head.protocol, f->reason);
   require(f->memory == 0, "%zu bytes are left", f->memory);
   text_free(&f->waiting);
+  text_free(&f->unread);
   text_free(&f->rest);
   text_free(&f->sent);
   free(f);
@@ -254,12 +277,20 @@ void plait_resume_reading(plait_transport *t) {
 
 void plait_unread(plait_transport *t, const uint8_t *data, size_t len) {
   struct fake *f = fake_of(t);
-  require(f->piece != NULL, "outside of data_received");
+  struct text joined = {0};
+  bool tail = f->piece != NULL && data > f->piece &&
+              data <= f->piece + f->piece_len;
+  require(f->piece != NULL || f->ending, "outside of data_received");
   require(f->old == NULL, "the delivery is the next protocol's");
-  require(len > 0 && len <= f->piece_len, "%zu of %zu", len, f->piece_len);
-  require(data + len == f->piece + f->piece_len, "not the tail");
-  require(f->unread == 0, "twice");
-  f->unread = len;
+  require(len > 0, "nothing");
+  if (tail) {
+    require(data + len == f->piece + f->piece_len, "not the tail");
+    require(f->unread.len == 0, "twice");
+  }
+  text_add(&joined, data, len);
+  text_add(&joined, f->unread.s, f->unread.len);
+  text_free(&f->unread);
+  f->unread = joined;
 }
 
 plait_protocol *plait_switch_protocol(plait_transport *t,
@@ -268,8 +299,10 @@ plait_protocol *plait_switch_protocol(plait_transport *t,
   struct fake *f = fake_of(t);
   if (f->closing)
     return NULL;
-  require(f->piece != NULL && f->old == NULL, "once, inside data_received");
+  require((f->piece != NULL || f->ending) && f->old == NULL,
+          "once, inside data_received");
   require(len == 0 || rest + len == f->piece + f->piece_len, "not the tail");
+  require(len == 0 || f->unread.len == 0, "the tail was given back already");
   f->old = t->protocol;
   t->protocol = fake_instance(f, ops);
   text_add(&f->rest, rest, len);

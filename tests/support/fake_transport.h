@@ -3,7 +3,8 @@
  * It stands in for the core under the framing loop and the protocols, and is
  * strict where the core is lenient: pieces end at a page nobody may touch and
  * are overwritten after the callback, memory moves whenever it grows, and
- * plait_unread() takes nothing but the tail of the delivery.
+ * plait_unread() takes the tail of the delivery, and then, once, what came
+ * before it.
  */
 #ifndef PLAIT_TESTS_FAKE_TRANSPORT_H
 #define PLAIT_TESTS_FAKE_TRANSPORT_H
@@ -21,8 +22,9 @@ struct fake {
 
   const uint8_t *piece; /* the delivery that runs, or NULL */
   size_t piece_len;
+  bool ending; /* the last frame is delivered */
   struct text waiting; /* to be delivered once reading is not paused */
-  size_t unread;       /* bytes given back in the delivery that runs */
+  struct text unread;  /* given back in the delivery that runs */
   plait_protocol *old; /* switched away from in the callback that runs */
   struct text rest;    /* for the one that was switched to */
 
@@ -44,6 +46,8 @@ void fake_made(struct fake *f);
 void fake_feed(struct fake *f, const void *data, size_t len);
 /* Delivers what waits, as long as reading is not paused. */
 void fake_turn(struct fake *f);
+/* The peer ends its side: a last frame, then connection_lost is all. */
+void fake_end(struct fake *f);
 /* The peer takes |len| bytes of what is queued. */
 void fake_take(struct fake *f, size_t len);
 /* connection_lost, then the end of all.  Nothing of the instance's memory may

@@ -14,13 +14,14 @@ enum { HEADER = 2, WRAPPING = 3 };
 
 /* ---- the codec --------------------------------------------------------- */
 
-static int dotted_scan(void *state, const uint8_t *piece, size_t len,
-                       plait_scan *ret) {
+static int dotted_scan(const plait_codec *codec, void *state,
+                       const uint8_t *piece, size_t len, plait_scan *ret) {
   struct dotted *s = state;
   size_t i = 0;
 
+  (void)codec;
   require(len > 0 && ret->consumed == 0 && ret->offset == 0 &&
-              ret->length == 0 && ret->need == 0,
+              ret->length == 0 && ret->need == 0 && ret->again.len == 0,
           "a scan of %zu bytes does not come zeroed", len);
   s->scans++;
   for (; i < len && s->seen < HEADER; s->seen++)
@@ -47,7 +48,10 @@ static int dotted_scan(void *state, const uint8_t *piece, size_t len,
   return PLAIT_FRAME;
 }
 
-static const plait_codec dotted = {.name = "dotted", .scan = dotted_scan};
+static const plait_codec dotted = {.name = "dotted",
+                                   .state_size = sizeof(struct dotted),
+                                   .frame_bytes_max = DOTTED_MAX,
+                                   .scan = dotted_scan};
 
 void framed_add(struct text *t, const char *payload, size_t len) {
   uint8_t header[HEADER] = {(uint8_t)(len >> 8), (uint8_t)len};
@@ -113,8 +117,6 @@ static void framed_frame(plait_protocol *p, plait_slice payload) {
     plait_abort(t);
   else if (plait_slice_equal(payload, "switch"))
     framed_switch(self);
-  else if (plait_slice_equal(payload, "halt"))
-    plait_framing_halt(&self->framing);
   else if (plait_slice_equal(payload, "max 4"))
     plait_framing_set_max(&self->framing, 4);
   else if (plait_slice_equal(payload, "afresh"))
@@ -133,6 +135,8 @@ static void framed_too_long(plait_protocol *p, size_t seen) {
   struct framed *self = framed_of(p);
   text_format(self->trace, "{%zu}", seen);
   require(plait_framing_rest(&self->framing).len == 0, "a rest");
+  if (self->scene->skip)
+    plait_framing_skip(&self->framing);
   if (self->scene->start_afresh) {
     self->other = (struct dotted){0};
     framed_init(self, &self->other);
@@ -180,6 +184,7 @@ void *framed_open(const void *arg) {
   s->fake = fake_new(&framed_ops);
   s->fake->failing = scene->failing;
   s->pause = scene->pause;
+  s->end = scene->end;
   framed_in(s)->scene = scene;
   framed_in(s)->trace = &s->trace;
   framed_init(framed_in(s), &framed_in(s)->codec);
@@ -197,6 +202,8 @@ void framed_feed(void *subject, const uint8_t *piece, size_t len) {
 
 char *framed_close(void *subject) {
   struct framed_subject *s = subject;
+  if (s->end)
+    fake_end(s->fake);
   fake_free(s->fake);
   char *trace = s->trace.s;
   free(s);

@@ -12,6 +12,8 @@
 #include "support/fake_transport.h"
 #include "support/text.h"
 
+enum { DOTTED_MAX = 7 }; /* the codec's own limit */
+
 /* |offered| and |scans| are the test's and outlive frames. */
 struct dotted {
   size_t seen, length;
@@ -21,7 +23,9 @@ struct dotted {
 
 struct framed_scene {
   bool tell_too_long; /* handles too long frames itself */
+  bool skip;          /* them alone */
   bool pause;         /* in every frame */
+  bool end;           /* the peer ends its side behind the input */
   bool start_afresh;  /* when a frame was too long */
   size_t max;
   unsigned failing; /* the allocation that fails */
@@ -39,7 +43,7 @@ struct framed {
 struct framed_subject {
   struct fake *fake;
   struct text trace;
-  bool pause;
+  bool pause, end;
 };
 
 void framed_init(struct framed *self, struct dotted *state);
