@@ -49,6 +49,7 @@ class Usage(unittest.TestCase):
         for option, value in (
             ("--reactors", "0"), ("--reactors", "65"), ("--reactors", "x"),
             ("--reactors", ""), ("--max-length", "0"), ("--max-length", "-1"),
+            ("--max-length", "268435457"),
             ("--max-length", "1e3"), ("--idle", "soon"), ("--idle", "-1"),
             ("--idle", "1.2.3"), ("--idle", "."), ("--grace", "1h"),
             ("--grace", "nan"), ("--grace", "5000000"),
@@ -86,8 +87,10 @@ class Usage(unittest.TestCase):
         self.assertEqual((status, err), (0, ""))
         for word in ("--reactors N|auto", "--pin", "--max-length", "--idle",
                      "--grace", "--quiet", "echo", "discard", "chargen",
-                     "daytime", "time", "line-echo", "chat", "tcp:", "tcp6:",
-                     "unix:", "fd:", "stdio:"):
+                     "daytime", "time", "line-echo", "delimited-echo",
+                     "--delimiter", "int8-echo", "int16-echo", "int32-echo",
+                     "netstring-echo", "chat", "tcp:", "tcp6:", "unix:", "fd:",
+                     "stdio:"):
             self.assertIn(word, out)
 
     def test_help_fits_a_terminal(self):

@@ -46,6 +46,14 @@ const char *option_reactors(const char *text, void *unsigned_field);
 const char *option_length(const char *text, void *size_field);
 const char *option_seconds(const char *text, void *uint32_ms_field);
 
+/* What --delimiter has named so far: delimiter.c. */
+struct delimiters {
+  size_t count, len[PLAIT_DELIMITERS_MAX];
+  uint8_t bytes[PLAIT_DELIMITERS_MAX][PLAIT_DELIMITER_BYTES_MAX];
+};
+
+const char *option_delimiter(const char *text, void *delimiters_field);
+
 /* Says what is wrong with the arguments, and shows right ones.
  * STATUS_USAGE. */
 int wrong_usage(const struct command *command, const char *format, ...)
@@ -79,8 +87,8 @@ struct served {
   char **endpoints;
   int count;
   plait_listener **listeners;
-  size_t line_bytes_max; /* of line-echo */
-  struct hall *hall;     /* of chat, else NULL */
+  size_t frame_bytes_max; /* of the framed echoes; 0: the framing's own */
+  struct hall *hall;      /* of chat, else NULL */
   struct serving *serving;
 };
 
@@ -90,7 +98,13 @@ const struct service *service_find(const char *name); /* or NULL */
 const char *service_names(void);                      /* "echo, discard" */
 void service_help(void);                              /* on stdout */
 
-extern const plait_line_ops line_echo; /* line_echo.c */
-extern const plait_line_ops chat;      /* chat.c */
+extern const plait_line_ops line_echo;   /* line_echo.c */
+extern const plait_framed_ops int8_echo; /* frame_echo.c */
+extern const plait_framed_ops int16_echo;
+extern const plait_framed_ops int32_echo;
+extern const plait_framed_ops netstring_echo;
+extern const plait_framed_ops delimited_echo;
+void delimited_echo_set(const struct delimiters *d);
+extern const plait_line_ops chat; /* chat.c */
 
 #endif

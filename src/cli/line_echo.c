@@ -3,7 +3,7 @@
 
 static void line_echo_made(plait_protocol *p) {
   plait_line *line = plait_container_of(p, plait_line, base);
-  plait_line_set_max(line, served_of(p->factory)->line_bytes_max);
+  plait_line_set_max(line, served_of(p->factory)->frame_bytes_max);
 }
 
 static void line_echo_line(plait_line *line, plait_slice text) {

@@ -49,8 +49,8 @@ const char *option_reactors(const char *text, void *unsigned_field) {
 
 const char *option_length(const char *text, void *size_field) {
   unsigned long value;
-  if (!whole_number(text, 1, 16777216, &value)) {
-    return "a number of bytes from 1 to 16777216";
+  if (!whole_number(text, 1, 268435456, &value)) {
+    return "a number of bytes from 1 to 268435456";
   }
   *(size_t *)size_field = value;
   return NULL;

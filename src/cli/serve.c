@@ -11,7 +11,8 @@
 struct serve_options {
   unsigned reactors;
   bool pin, quiet;
-  size_t line_bytes_max;
+  size_t frame_bytes_max;
+  struct delimiters delimiters;
   uint32_t idle_ms, grace_ms;
 };
 
@@ -23,8 +24,14 @@ static const struct option serve_table[] = {
      FIELD(reactors), "--reactors 4"},
     {"--pin", NULL, "binds each event loop's thread to a processor",
      option_flag, FIELD(pin), "--pin"},
-    {"--max-length", "N", "longest line of line-echo, in bytes (16384)",
-     option_length, FIELD(line_bytes_max), "--max-length 1000"},
+    {"--max-length", "N",
+     "longest payload of framed echoes, in bytes (16384 for\n"
+     "                      line-echo and delimited-echo, else 99999)",
+     option_length, FIELD(frame_bytes_max), "--max-length 1000"},
+    {"--delimiter", "D",
+     "ends a frame of delimited-echo, with C escapes (\\0);\n"
+     "                      give it again for alternatives",
+     option_delimiter, FIELD(delimiters), "--delimiter '\\r\\n'"},
     {"--idle", "S", "closes connections silent for S seconds; 0: never (300)",
      option_seconds, FIELD(idle_ms), "--idle 60"},
     {"--grace", "S", "when stopping, cuts what is left after S seconds (10)",
@@ -39,6 +46,7 @@ static const char serve_help[] =
     "  plait serve chat tcp:4000:interface=127.0.0.1 unix:/tmp/chat.sock\n"
     "  plait serve chat tcp:4000 + echo tcp:4001 tcp6:4001\n"
     "  plait serve --reactors auto --idle 60 line-echo tcp:0\n"
+    "  plait serve delimited-echo tcp:0 --delimiter '\\x1e' --max-length 64\n"
     "\n"
     "Prints \"listening on ENDPOINT\" for each endpoint, with the real port\n"
     "where 0 asked for a free one.  Ctrl-C or SIGTERM stops it in order:\n"
@@ -117,7 +125,7 @@ static int serve_group(struct served *served, char **words, int count,
   }
   served->endpoints = words + 1;
   served->listeners = calloc((size_t)count, sizeof(plait_listener *));
-  served->line_bytes_max = options->line_bytes_max;
+  served->frame_bytes_max = options->frame_bytes_max;
   served->factory.protocol = served->service->protocol;
   served->factory.started = serve_started;
   served->factory.limits.idle_ms = options->idle_ms;
@@ -224,7 +232,6 @@ static int serve(struct serving *serving, const struct serve_options *options) {
 
 int serve_main(int argc, char **argv) {
   struct serve_options options = {
-      .line_bytes_max = PLAIT_LINE_BYTES_MAX,
       .idle_ms = 300000,
       .grace_ms = 10000,
   };
@@ -237,6 +244,7 @@ int serve_main(int argc, char **argv) {
   case OPTIONS_OK:
     break;
   }
+  delimited_echo_set(&options.delimiters);
   struct serving serving = {0};
   int status = serve_groups(&serving, argv, count, &options);
   if (status == STATUS_DONE) {

@@ -11,6 +11,12 @@ static const struct service services[] = {
     {"daytime", "sends date and time as text (RFC 867)", &plait_daytime},
     {"time", "sends the time as 32 bits (RFC 868)", &plait_time},
     {"line-echo", "sends back whole lines", &line_echo.base},
+    {"delimited-echo", "frames that end with --delimiter",
+     &delimited_echo.base},
+    {"int8-echo", "frames behind a length of 8 bits", &int8_echo.base},
+    {"int16-echo", "of 16 bits, big-endian", &int16_echo.base},
+    {"int32-echo", "of 32 bits, big-endian", &int32_echo.base},
+    {"netstring-echo", "netstrings, as 5:hello,", &netstring_echo.base},
     {"chat", "rooms, by lines: try it with nc", &chat.base},
     {NULL, NULL, NULL},
 };
@@ -25,7 +31,7 @@ const struct service *service_find(const char *name) {
 }
 
 const char *service_names(void) {
-  static char names[128];
+  static char names[256];
   size_t len = 0;
   for (const struct service *s = services; s->name != NULL; s++) {
     len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
