@@ -169,26 +169,32 @@ void fake_feed(struct fake *f, const void *data, size_t len) {
   fake_turn(f);
 }
 
-void fake_end(struct fake *f) {
-  bool any = true;
-  while (any && !f->closing) {
-    any = false;
-    plait_framing *g = plait__instance_of(f->head.protocol)->framings;
-    f->ending = true;
-    for (; g != NULL && !any; g = g->next)
-      any = plait__framing_end(g);
-    f->ending = false;
-    if (f->unread.len > 0 && !f->closing)
-      fake_wait_first(f, f->unread.s, f->unread.len);
-    text_clear(&f->unread);
-    fake_settle(f);
-    require(!any || !f->paused, "a pause at the end is for the contract test");
+static bool fake_last_frame(struct fake *f) {
+  plait_framing *g = plait__instance_of(f->head.protocol)->framings;
+  f->ending = true;
+  while (g != NULL && !plait__framing_end(g))
+    g = g->next;
+  f->ending = false;
+  if (f->unread.len > 0 && !f->closing)
+    fake_wait_first(f, f->unread.s, f->unread.len);
+  text_clear(&f->unread);
+  fake_settle(f);
+  return g != NULL;
+}
+
+bool fake_end(struct fake *f) {
+  require(!f->paused || f->closing, "the end waits while reading is paused");
+  if (f->closing)
+    return false;
+  if (fake_last_frame(f)) {
     fake_turn(f);
+    return true;
   }
   for (plait_framing *g = plait__instance_of(f->head.protocol)->framings;
-       g != NULL && !f->closing; g = g->next)
+       g != NULL; g = g->next)
     if (plait__framing_is_inside(g))
       f->reason = PLAIT_ETRUNCATED;
+  return false;
 }
 
 void fake_take(struct fake *f, size_t len) {
@@ -240,6 +246,13 @@ bool plait_write(plait_transport *t, const void *data, size_t len) {
   return plait_writev(t, &v, 1);
 }
 
+bool plait_write_owned(plait_transport *t, const void *data, size_t len,
+                       plait_release_fn *release, void *arg) {
+  bool more = plait_write(t, data, len);
+  release(arg, data, len);
+  return more;
+}
+
 bool plait_printf(plait_transport *t, const char *format, ...) {
   char text[256];
   va_list arguments;
@@ -278,8 +291,8 @@ void plait_resume_reading(plait_transport *t) {
 void plait_unread(plait_transport *t, const uint8_t *data, size_t len) {
   struct fake *f = fake_of(t);
   struct text joined = {0};
-  bool tail = f->piece != NULL && data > f->piece &&
-              data <= f->piece + f->piece_len;
+  bool tail =
+      f->piece != NULL && data > f->piece && data <= f->piece + f->piece_len;
   require(f->piece != NULL || f->ending, "outside of data_received");
   require(f->old == NULL, "the delivery is the next protocol's");
   require(len > 0, "nothing");

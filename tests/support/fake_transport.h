@@ -22,7 +22,7 @@ struct fake {
 
   const uint8_t *piece; /* the delivery that runs, or NULL */
   size_t piece_len;
-  bool ending; /* the last frame is delivered */
+  bool ending;         /* the last frame is delivered */
   struct text waiting; /* to be delivered once reading is not paused */
   struct text unread;  /* given back in the delivery that runs */
   plait_protocol *old; /* switched away from in the callback that runs */
@@ -46,8 +46,9 @@ void fake_made(struct fake *f);
 void fake_feed(struct fake *f, const void *data, size_t len);
 /* Delivers what waits, as long as reading is not paused. */
 void fake_turn(struct fake *f);
-/* The peer ends its side: a last frame, then connection_lost is all. */
-void fake_end(struct fake *f);
+/* The peer ends its side.  True: that completed a frame, which was delivered,
+ * and the end is still to come; so once more, when reading is not paused. */
+bool fake_end(struct fake *f);
 /* The peer takes |len| bytes of what is queued. */
 void fake_take(struct fake *f, size_t len);
 /* connection_lost, then the end of all.  Nothing of the instance's memory may

@@ -203,7 +203,7 @@ void framed_feed(void *subject, const uint8_t *piece, size_t len) {
 char *framed_close(void *subject) {
   struct framed_subject *s = subject;
   if (s->end)
-    fake_end(s->fake);
+    require(!fake_end(s->fake), "the codec ends no frames");
   fake_free(s->fake);
   char *trace = s->trace.s;
   free(s);
