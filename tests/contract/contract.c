@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 static const struct behaviour *const themes[] = {
-    reading_behaviours,   writing_behaviours, closing_behaviours,
-    switching_behaviours, timer_behaviours,   lifetime_behaviours,
-    stopping_behaviours,  matrix_behaviours};
+    framing_behaviours,  reading_behaviours,   writing_behaviours,
+    closing_behaviours,  switching_behaviours, timer_behaviours,
+    lifetime_behaviours, stopping_behaviours,  matrix_behaviours};
 
 enum { THEMES = sizeof themes / sizeof *themes };
 

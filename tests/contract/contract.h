@@ -30,6 +30,7 @@ struct behaviour {
 
 /* Each ends with a nameless one. */
 extern const struct behaviour closing_behaviours[];
+extern const struct behaviour framing_behaviours[];
 extern const struct behaviour lifetime_behaviours[];
 extern const struct behaviour matrix_behaviours[];
 extern const struct behaviour reading_behaviours[];
