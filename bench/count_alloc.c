@@ -12,13 +12,10 @@
 #endif
 
 #include "count_alloc.h"
+#include "shared_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
@@ -36,17 +33,7 @@ static void count_call(int kind) {
 /* Runs before main; what was allocated earlier still is counted, in private
  * memory that nobody reads. */
 __attribute__((constructor)) static void count_open(void) {
-  const char *path = getenv(COUNT_ALLOC_FILE);
-  int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-  if (fd < 0)
-    return;
-  if (ftruncate(fd, sizeof *count) == 0) {
-    void *p =
-        mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (p != MAP_FAILED)
-      count = p;
-  }
-  close(fd);
+  count = shared_file(COUNT_ALLOC_FILE, sizeof *count, count);
 }
 
 void *malloc(size_t size) {
