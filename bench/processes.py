@@ -18,29 +18,14 @@ import signal
 import subprocess
 import tempfile
 
+import servers
+
 START_SECONDS = 20
 LOAD_SECONDS = 150
 LISTENING = re.compile(r"listening on (?:tcp:)?(\d+)")
 PR_SET_PDEATHSIG = 1
 
-# What the table calls it, and what it is below the build folder.
-PLAIT = "plait"
-EPOLL = "epoll"
-SERVERS = {
-    EPOLL: "bench/peers/epoll",
-    PLAIT: "bench/plait_echo",
-    "uv": "bench/peers/uv_stream",
-    "uv_poll": "bench/peers/uv_poll",
-    "libevent": "bench/peers/libevent",
-    "libev": "bench/peers/libev",
-    "asio": "bench/peers/asio",
-}
-PEERS = [name for name in SERVERS if name not in (EPOLL, PLAIT)]
-LIAR = "bench/peers/liar"
 LOADGEN = "bench/loadgen"
-# Plain, or where libtool leaves a module.
-COUNTERS = ("bench/count_alloc.so", "bench/.libs/count_alloc.so",
-            "bench/.libs/libcount_alloc.so")
 
 
 class Failure(Exception):
@@ -69,10 +54,15 @@ class Machine:
         raise Failure("missing: %s (build it first)" %
                       os.path.join(self.build, candidates[0]))
 
-    def missing(self, names):
-        """Those of the named servers that were not built."""
-        return [n for n in names if not os.access(
-            os.path.join(self.build, SERVERS[n]), os.X_OK)]
+    def missing(self, program):
+        """What the program lacks, or None."""
+        argv = servers.command(self.build, program)
+        if argv[0] != servers.PYTHON:
+            return None if os.access(argv[0], os.X_OK) else argv[0]
+        found = subprocess.run(
+            [servers.PYTHON, "-c", "import twisted.protocols.basic"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        return "python3-twisted" if found.returncode else None
 
     def spawn(self, argv, cpu, env=None):
         """Starts a program on one CPU; its stdin and stdout are pipes."""
@@ -91,13 +81,16 @@ class Machine:
         except (OSError, subprocess.SubprocessError) as error:
             raise Failure("%s does not start: %s" % (argv[0], error))
 
-    def server(self, name, counted=None):
-        """The named echo server; counted: count its allocations there."""
-        env = None
-        if counted:
-            env = {"LD_PRELOAD": self.path(*COUNTERS),
-                   "COUNT_ALLOC_FILE": counted}
-        return Server(self, [self.path(SERVERS[name])], env)
+    def preload(self, module, **variables):
+        """The environment in which a module of ours is loaded; it is a plain
+        file, or where libtool leaves it."""
+        path = self.path("bench/%s.so" % module, "bench/.libs/%s.so" % module,
+                         "bench/.libs/lib%s.so" % module)
+        return dict(variables, LD_PRELOAD=path)
+
+    def server(self, program, env=None):
+        """A server, as servers.py names it."""
+        return Server(self, servers.command(self.build, program), env)
 
     def load(self, server, **options):
         """One run of the generator against a server; its figures."""
@@ -141,7 +134,7 @@ class Server(Child):
 
     def __init__(self, machine, argv, env=None):
         super().__init__(machine, argv, machine.server_cpu, env)
-        self.name = os.path.basename(argv[0])
+        self.name = " ".join(os.path.basename(word) for word in argv)
         match = LISTENING.search(self.line(START_SECONDS))
         if not match:
             end(self.child)
@@ -199,22 +192,24 @@ def end(child):
     child.stdout.close()
 
 
-def control(machine):
+def control(machine, modes):
     """Shows that the generator reports lies; raises Failure if it does not.
 
     A clean run means nothing unless a wrong byte would have been seen."""
-    for lie in ("flip", "drop", "double", "crossed"):
-        with Server(machine, [machine.path(LIAR), lie]) as liar:
-            try:
-                machine.load(liar, conns=2, size=100, seconds=1)
-            except Failure as failure:
-                if "FAIL" in str(failure):
-                    continue
-                raise
-        raise Failure("the generator did not notice a server's lie: " + lie)
+    for mode in modes:
+        for lie in ("flip", "drop", "double", "crossed"):
+            with machine.server(servers.LIAR + (lie,)) as liar:
+                try:
+                    machine.load(liar, mode=mode, conns=2, size=100, seconds=1)
+                except Failure as failure:
+                    if "FAIL" in str(failure):
+                        continue
+                    raise
+            raise Failure("the generator did not notice a server's lie: %s "
+                          "(%s)" % (lie, mode))
 
 
-def counter_file():
-    """An empty file in memory for the allocation counters."""
+def shared_file():
+    """An empty file in memory, for what a preloaded module counts."""
     folder = "/dev/shm" if os.path.isdir("/dev/shm") else None
     return tempfile.NamedTemporaryFile(prefix="plait-count-", dir=folder)

@@ -7,10 +7,6 @@ the median of these paired ratios, and the 10th and 90th percentile.
 
 import math
 
-GEOMEAN_MAX = 1.03
-CELL_MAX = 1.06
-CHURN_MAX = 1.08
-IDLE_MAX = 512
 VERDICT_ROUNDS = 11
 
 
@@ -62,40 +58,12 @@ def text_count(n):
 
 def lines(rows):
     """Rows of cells as lines; the first column left, the others right."""
+    rows = list(rows)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths)))
-
-
-def echo_rows(cells, peers):
-    """The echo table; |cells| as run.py's Results.echo_summary makes them."""
-    rows = [["conns x size x depth", "plait msg/s", "(ratio)", "epoll us/msg",
-             "plait", "self"] + peers]
-    for cell in cells:
-        rows.append(
-            [cell["cell"], text_count(cell["plait_rate"]),
-             "%.2f" % cell["rate_ratio"],
-             "%.4g" % cell["epoll_us"], text_spread(cell["plait"]),
-             text_spread(cell["self"])] +
-            ["%.2f" % cell[p]["median"] if cell[p] else "-" for p in peers])
-    return rows
-
-
-def echo_verdict(cells):
-    """The two goals of the echo table: (text, holds) each."""
-    mean = geomean([c["plait"]["median"] for c in cells])
-    slow = [c for c in cells if c["plait"]["median"] > CELL_MAX and
-            c["plait"]["median"] > c["self"]["p90"]]
-    listed = ", ".join("%s %.3f (self p90 %.3f)" % (
-        c["cell"], c["plait"]["median"], c["self"]["p90"]) for c in slow)
-    return [
-        ("echo, geometric mean of plait's %d medians: %.3f (goal: at most "
-         "%.2f)" % (len(cells), mean, GEOMEAN_MAX), mean <= GEOMEAN_MAX),
-        ("echo, cells above %.2f and above the self column's p90: %s "
-         "(goal: none)" % (CELL_MAX, listed or "none"), not slow),
-    ]
 
 
 def server_rows(title, figures, unit, base):

@@ -1,0 +1,65 @@
+"""Which program stands behind each name of each part's table.
+
+A program is its argument vector.  The first word is a file below the build
+folder, or a Python script beside this file.
+"""
+
+import os
+
+PLAIT = "plait"
+EPOLL = "epoll"
+SELF = "self"       # a second process of the part's raw epoll
+RAW = "raw echo"    # raw epoll that knows nothing of frames
+TWISTED = "twisted"
+LIBEVENT = "libevent"
+
+PYTHON = "/usr/bin/python3"  # whose Twisted is the system's
+HERE = os.path.dirname(os.path.abspath(__file__))
+LINE_BYTES_MAX = 16 << 20
+
+
+def plait_serve(service, *options):
+    return ("plait", "serve", service, "tcp:0:interface=127.0.0.1",
+            "--quiet") + options
+
+
+ECHO = {
+    EPOLL: ("bench/peers/epoll",),
+    PLAIT: ("bench/plait_echo",),
+    "uv": ("bench/peers/uv_stream",),
+    "uv_poll": ("bench/peers/uv_poll",),
+    LIBEVENT: ("bench/peers/libevent",),
+    "libev": ("bench/peers/libev",),
+    "asio": ("bench/peers/asio",),
+}
+LINE = {
+    EPOLL: ("bench/peers/epoll_line",),
+    PLAIT: plait_serve("line-echo"),
+    LIBEVENT: ("bench/peers/libevent_line",),
+    TWISTED: ("peers/twisted_line.py",),
+}
+FRAMES = {
+    EPOLL: ("bench/peers/epoll_length",),
+    PLAIT: plait_serve("int32-echo"),
+    RAW: ("bench/peers/epoll",),
+}
+BYTEWISE = {
+    PLAIT: plait_serve("line-echo", "--max-length", str(LINE_BYTES_MAX)),
+    TWISTED: ("peers/twisted_line.py", str(LINE_BYTES_MAX)),
+}
+LIAR = ("bench/peers/liar",)
+PEERS = ["uv", "uv_poll", LIBEVENT, "libev", "asio", TWISTED]
+
+
+def taking_part(servers, peers):
+    """Those of |servers| that are no peers, or among |peers|."""
+    return {name: program for name, program in servers.items()
+            if name not in PEERS or name in peers}
+
+
+def command(build, program):
+    """The argument vector as it is run."""
+    first, rest = program[0], list(program[1:])
+    if first.endswith(".py"):
+        return [PYTHON, os.path.join(HERE, first)] + rest
+    return [os.path.join(build, first)] + rest
