@@ -24,9 +24,12 @@ import sys
 sys.dont_write_bytecode = True  # the source folder stays as it is
 
 import part_alloc  # noqa: E402
+import part_bytewise  # noqa: E402
 import part_churn  # noqa: E402
 import part_echo  # noqa: E402
+import part_frames  # noqa: E402
 import part_idle  # noqa: E402
+import part_line  # noqa: E402
 import processes  # noqa: E402
 import servers  # noqa: E402
 import table  # noqa: E402
@@ -37,6 +40,9 @@ from servers import PEERS  # noqa: E402
 # it is loadgen that compares.
 PARTS = {
     "echo": part_echo,
+    "line": part_line,
+    "frames": part_frames,
+    "bytewise": part_bytewise,
     "churn": part_churn,
     "idle": part_idle,
     "alloc": part_alloc,
