@@ -8,7 +8,7 @@ of raw epoll against the first: the noise of this machine, at this time, under
 the same statistics.
 
   /usr/bin/python3 bench/run.py --build build            all, about 20 minutes
-  /usr/bin/python3 bench/run.py --build build --quick    a look, two minutes
+  /usr/bin/python3 bench/run.py --build build --quick    a look, three minutes
   ... --only echo --cells 64x64x1,1000x16384x1 --peers none --rounds 21
 
 Exit status: 0 all goals hold (or no verdict was asked for), 1 a goal is missed,
