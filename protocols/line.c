@@ -85,17 +85,20 @@ static int line_scan_lf(const plait_codec *codec, void *state,
   return line_frame(s, (size_t)(lf - piece) + 1, 1, ret);
 }
 
-#define LINE_CODEC(name_, scan_)                                               \
+#define LINE_CODEC(name_, scan_, ...)                                          \
   {                                                                            \
     .name = name_, .state_size = sizeof(struct line_state),                    \
     .frame_bytes_max = PLAIT_LINE_BYTES_MAX, .scan = scan_,                    \
+    .terminator = {__VA_ARGS__},                                               \
   }
 
 const plait_codec *plait_line_codec(plait_line_ending ending) {
   static const plait_codec codecs[] = {
-      [PLAIT_LINE_EITHER] = LINE_CODEC("line", line_scan_either),
-      [PLAIT_LINE_CRLF] = LINE_CODEC("line CRLF", line_scan_crlf),
-      [PLAIT_LINE_LF] = LINE_CODEC("line LF", line_scan_lf),
+      [PLAIT_LINE_EITHER] = LINE_CODEC("line", line_scan_either, .used = true,
+                                       .byte = '\n', .strip_cr = true),
+      [PLAIT_LINE_CRLF] = LINE_CODEC("line CRLF", line_scan_crlf, false),
+      [PLAIT_LINE_LF] =
+          LINE_CODEC("line LF", line_scan_lf, .used = true, .byte = '\n'),
   };
 
   assert((unsigned)ending < sizeof codecs / sizeof codecs[0]);

@@ -32,6 +32,15 @@ typedef struct plait_scan {
                         may change; then |consumed| is 0 */
 } plait_scan;
 
+/* For codecs whose frames end with the first |byte| in them, wherever that is:
+ * a frame that lies whole in what was received is then found without asking
+ * scan, which has to find the same frames. */
+typedef struct plait_terminator {
+  bool used;     /* false: scan is asked about every frame */
+  bool strip_cr; /* a CR before the byte is no payload either */
+  uint8_t byte;
+} plait_terminator;
+
 /* A struct of yours may have it as first member, and what configures it behind
  * it: scan and end get the codec, to be read only. */
 typedef struct plait_codec plait_codec;
@@ -41,6 +50,7 @@ struct plait_codec {
   size_t state_size;
   /* The longest payload unless another is set; 0: PLAIT_FRAME_BYTES_MAX. */
   size_t frame_bytes_max;
+  plait_terminator terminator;
   /* Looks at the next |len| > 0 bytes of the current frame: |piece| follows
    * what earlier calls have seen.  Answers PLAIT_FRAME and has made |state|
    * ready for the next frame; or PLAIT_MORE, having taken the whole piece into

@@ -29,7 +29,7 @@
 #include <string.h>
 
 #include "core/instance.h"
-#include "core/transport.h"
+#include "core/stream.h"
 
 enum { FRAMING_CARRY_MIN = 4096 };
 
@@ -196,6 +196,34 @@ static size_t framing_scan(plait_framing *f, const uint8_t *piece, size_t len) {
   return used;
 }
 
+/* The short way through |len| bytes, for codecs with a terminator and while
+ * nothing is carried: many short frames cost little more than finding them.
+ * Returns how many bytes are done with. */
+static size_t framing_terminated(plait_framing *f, const uint8_t *data,
+                                 size_t len) {
+  plait_protocol *p = f->protocol;
+  const plait_codec *codec = f->codec;
+  size_t used = 0;
+
+  do {
+    const uint8_t *piece = data + used;
+    const uint8_t *last = memchr(piece, codec->terminator.byte, len - used);
+    if (last == NULL)
+      return used + framing_scan(f, piece, len - used);
+    size_t payload = (size_t)(last - piece);
+    if (payload > 0 && codec->terminator.strip_cr && last[-1] == '\r')
+      payload--;
+    if (payload > f->frame_bytes_max)
+      return used + framing_scan(f, piece, len - used);
+    used += (size_t)(last - piece) + 1;
+    f->rest = (plait_slice){last + 1, len - used};
+    f->events->frame(p, (plait_slice){piece, payload});
+    f->rest = (plait_slice){0};
+  } while (used < len && f->codec == codec && !f->in_raw &&
+           !plait__stream_stopped(p->transport, p));
+  return used;
+}
+
 bool plait__framing_end(plait_framing *f) {
   plait_scan found = {0};
 
@@ -304,14 +332,21 @@ static size_t framing_stopped(const plait_protocol *p, size_t used,
   return used;
 }
 
+static size_t framing_step(plait_framing *f, const uint8_t *data, size_t len) {
+  if (f->in_raw)
+    return framing_raw(f, data, len);
+  if (f->codec->terminator.used && f->carried == 0 && !f->skipping)
+    return framing_terminated(f, data, len);
+  return framing_scan(f, data, len);
+}
+
 size_t plait_framing_receive(plait_framing *f, const uint8_t *data,
                              size_t len) {
   plait_protocol *p = f->protocol;
   const plait_transport *t = p->transport;
   size_t used = 0;
 
-  while (used < len && !f->poisoned && !plait__transport_stopped(t, p))
-    used += f->in_raw ? framing_raw(f, data + used, len - used)
-                      : framing_scan(f, data + used, len - used);
+  while (used < len && !f->poisoned && !plait__stream_stopped(t, p))
+    used += framing_step(f, data + used, len - used);
   return used == len || f->poisoned ? len : framing_stopped(p, used, len);
 }

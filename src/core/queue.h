@@ -18,7 +18,8 @@ enum {
   PLAIT__OUTBOX_SEGMENTS = 64,
   PLAIT__IOVECS = 64,             /* segments a system call */
   PLAIT__PIECE_FIRST_BYTES = 960, /* the first copy's buffer at least */
-  PLAIT__PIECE_BYTES = 16 * 1024  /* a later copy's buffer at least */
+  PLAIT__PIECE_BYTES = 16 * 1024, /* a later copy's buffer at least */
+  PLAIT__PIECE_SHORT_BYTES = 256  /* copied without a call */
 };
 
 typedef struct plait__segment {
@@ -89,14 +90,16 @@ static inline bool plait__queue_extend(plait__queue *q, plait__outbox *o,
   return true;
 }
 
-/* Short pieces are copied here: a call that dispatches on the length costs more
- * than the copy. */
+/* memcpy() for pieces that are mostly short, without a call for these: that and
+ * its dispatch on the length would cost more than the copy.  Moves may
+ * overlap. */
 static inline void plait__queue_copy_piece(uint8_t *to, const uint8_t *from,
                                            size_t len) {
-  if (len > 32) {
+  if (len > PLAIT__PIECE_SHORT_BYTES) {
     memcpy(to, from, len);
-  } else if (len >= 16) { /* two moves that may overlap, here and below */
-    memcpy(to, from, 16);
+  } else if (len >= 16) {
+    for (size_t i = 0; i < len - 16; i += 16)
+      memcpy(to + i, from + i, 16);
     memcpy(to + len - 16, from + len - 16, 16);
   } else if (len >= 8) {
     memcpy(to, from, 8);
@@ -112,28 +115,29 @@ static inline void plait__queue_copy_piece(uint8_t *to, const uint8_t *from,
   }
 }
 
-/* The most common case of all: |q| is copies in |o| and nothing else, so that
- * |n| slices of |len_max| bytes at most go behind them.  False: another case,
- * and nothing was done. */
+/* The most common case of all: the last bytes of |q| are copies in |o|, and
+ * |n| slices of |len_max| bytes together at most go behind them.  False:
+ * another case, and nothing was done. */
 static inline bool plait__queue_append(plait__queue *q, plait__outbox *o,
                                        const plait_slice *v, size_t n,
                                        size_t len_max) {
-  size_t room = (size_t)PLAIT__OUTBOX_BYTES - o->used, len = 0;
-  uint8_t *to = o->bytes + o->used;
-
-  if (o->borrower != q || o->open != &o->ring->segments[0])
+  if (o->borrower != q || o->open == NULL)
     return false;
+  uint8_t *begin = o->bytes + o->used, *to = begin;
+  size_t room = (size_t)PLAIT__OUTBOX_BYTES - o->used;
   if (room > len_max)
     room = len_max;
-  for (size_t i = 0; i < n; i++) {
-    if (v[i].len > room - len)
+  for (; n > 0; n--, v++) {
+    size_t len = v->len;
+    if (len > room)
       return false;
-    plait__queue_copy_piece(to + len, v[i].data, v[i].len);
-    len += v[i].len;
+    room -= len;
+    plait__queue_copy_piece(to, v->data, len);
+    to += len;
   }
-  o->open->len += len;
-  o->used += len;
-  q->bytes += len;
+  o->open->len += (size_t)(to - begin);
+  o->used += (size_t)(to - begin);
+  q->bytes += (size_t)(to - begin);
   return true;
 }
 

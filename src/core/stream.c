@@ -116,7 +116,7 @@ const plait_limits *plait__stream_limits(const plait__stream *s) {
 static void stream_set_up(plait__stream *s, plait_factory *factory) {
   const plait_limits *limits = plait__factory_limits(factory);
   s->high = limits->high_bytes;
-  s->tight = limits->queue_bytes_max < PLAIT__OUTBOX_BYTES;
+  s->tight = limits->queue_bytes_max < s->high;
   s->low = limits->low_bytes;
   s->idle_ms = limits->idle_ms;
   plait__stream_publish(s);

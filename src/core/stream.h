@@ -80,7 +80,6 @@ struct plait__stream {
   bool paused : 1;  /* by the protocol */
   bool blocked : 1; /* the system took no more: WRITABLE is due */
   bool above : 1;   /* a write answered false: resume_writing is due */
-  bool wr_end : 1;  /* plait_write_eof() or plait_close() */
   bool wr_shut : 1; /* our end was sent */
   bool rd_end : 1;  /* the peer's end was read */
   bool rd_told : 1; /* and eof_received called */
@@ -90,7 +89,8 @@ struct plait__stream {
   bool told_drain : 1; /* draining was called */
   bool published : 1;  /* the slot says that something is queued */
   bool stdio : 1;      /* the peer is the thread that copies */
-  bool tight : 1;      /* the hard limit is below what the outbox holds */
+  bool wr_end : 1;     /* plait_write_eof() or plait_close() */
+  bool tight : 1;      /* the hard limit is below the high-water mark */
 
   struct { /* of plait_address, without the path */
     uint8_t family;
@@ -119,6 +119,15 @@ static inline plait__stream *plait__stream_of(const plait_transport *t) {
   while (t->below != NULL)
     t = t->below;
   return (plait__stream *)(uintptr_t)t; /* the head comes first */
+}
+
+/* True when |p| must get no more data now: it is not the transport's protocol
+ * any more, the transport is closing, or reading is paused.  Inline, for it is
+ * asked behind every frame. */
+static inline bool plait__stream_stopped(const plait_transport *t,
+                                         const plait_protocol *p) {
+  const plait__stream *s = plait__stream_of(t);
+  return t->protocol != p || s->phase != PLAIT__OPEN || s->paused;
 }
 
 /* The limits of its factory, defaults filled in. */

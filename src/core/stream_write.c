@@ -266,7 +266,8 @@ static void write_each(plait__stream *s, const plait_slice *v, size_t n) {
       write_copy(s, v[i].data, v[i].len);
 }
 
-static bool writev_slowly(plait__stream *s, const plait_slice *v, size_t n) {
+__attribute__((noinline)) static bool
+writev_slowly(plait__stream *s, const plait_slice *v, size_t n) {
   size_t total = 0;
   for (size_t i = 0; i < n; i++)
     total += v[i].len;
@@ -280,11 +281,12 @@ static bool writev_slowly(plait__stream *s, const plait_slice *v, size_t n) {
 }
 
 /* First, short, what a callback that answers many frames does again and again:
- * in a callback that has written before, the hard limit is above what the
- * outbox holds, nothing is blocked, and the queue leaves with the callback. */
+ * in a callback that has written before, a queue below the high-water mark is
+ * below the hard limit too, nothing is blocked, and all leaves with the
+ * callback. */
 static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
   plait__stream *s = plait__stream_of(t);
-  if (!s->wr_end && !s->tight &&
+  if (!s->wr_end && !s->tight && s->queue.bytes <= s->high &&
       plait__queue_append(&s->queue, &s->reactor->outbox, v, n,
                           PLAIT__BIG_BYTES - 1))
     return write_answer(s);

@@ -129,12 +129,6 @@ plait_protocol *plait_switch_protocol(plait_transport *t,
   return p;
 }
 
-bool plait__transport_stopped(const plait_transport *t,
-                              const plait_protocol *p) {
-  const plait__stream *s = plait__stream_of(t);
-  return t->protocol != p || s->phase != PLAIT__OPEN || s->paused;
-}
-
 /* ---- questions and settings ---------------------------------------------- */
 
 plait_handle plait_transport_handle(const plait_transport *t) {
@@ -203,6 +197,7 @@ void plait_transport_set_watermarks(plait_transport *t, uint32_t high_bytes,
   plait__limits_fill_marks(&limits);
   s->high = limits.high_bytes;
   s->low = limits.low_bytes;
+  s->tight = plait__stream_limits(s)->queue_bytes_max < s->high;
   plait__stream_publish(s);
   if (s->above && s->queue.bytes <= s->low)
     plait__stream_need(s, PLAIT__DUE_RESUME);

@@ -33,9 +33,4 @@ struct plait_transport {
   plait__slot *slot;
 };
 
-/* True when |p| must get no more data now: it is not the transport's protocol
- * any more, the transport is closing, or reading is paused. */
-bool plait__transport_stopped(const plait_transport *t,
-                              const plait_protocol *p);
-
 #endif

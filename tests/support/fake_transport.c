@@ -29,6 +29,12 @@ const char *fake_reason(int code) {
 #undef FAKE_CASE
 }
 
+/* What the framing loop looks at. */
+static void fake_show_state(struct fake *f) {
+  f->stream.phase = f->closing ? PLAIT__FLUSHING : PLAIT__OPEN;
+  f->stream.paused = f->paused;
+}
+
 /* ---- instances --------------------------------------------------------- */
 
 static plait_protocol *fake_instance(struct fake *f,
@@ -95,6 +101,7 @@ void *plait__instance_alloc(plait_protocol *p, void *old, size_t size,
 struct fake *fake_new(const plait_protocol_ops *ops) {
   struct fake *f = calloc(1, sizeof *f);
   require(f != NULL, "out of memory");
+  fake_show_state(f);
   f->high = 65536;
   f->low = 16384;
   f->head.protocol = fake_instance(f, ops);
@@ -136,6 +143,7 @@ static void fake_deliver(struct fake *f, const void *data, size_t len) {
   static struct guard guard;
   uint8_t *piece = guard_put(&guard, data, len);
 
+  fake_show_state(f);
   f->piece = piece;
   f->piece_len = len;
   if (p->ops->data_received != NULL)
@@ -221,12 +229,6 @@ void fake_free(struct fake *f) {
 
 /* ---- what the framing loop and protocols do ---------------------------- */
 
-bool plait__transport_stopped(const plait_transport *t,
-                              const plait_protocol *p) {
-  const struct fake *f = fake_of(t);
-  return t->protocol != p || f->closing || f->paused;
-}
-
 bool plait_writev(plait_transport *t, const plait_slice *v, size_t n) {
   struct fake *f = fake_of(t);
   if (f->closing)
@@ -269,6 +271,7 @@ void plait_close_reason(plait_transport *t, int reason) {
     return;
   f->closing = true;
   f->reason = reason;
+  fake_show_state(f);
 }
 
 void plait_close(plait_transport *t) {
@@ -278,14 +281,17 @@ void plait_close(plait_transport *t) {
 void plait_abort(plait_transport *t) {
   fake_of(t)->closing = true;
   fake_of(t)->reason = PLAIT_ECANCELED;
+  fake_show_state(fake_of(t));
 }
 
 void plait_pause_reading(plait_transport *t) {
   fake_of(t)->paused = true;
+  fake_show_state(fake_of(t));
 }
 
 void plait_resume_reading(plait_transport *t) {
   fake_of(t)->paused = false;
+  fake_show_state(fake_of(t));
 }
 
 void plait_unread(plait_transport *t, const uint8_t *data, size_t len) {

@@ -11,11 +11,14 @@
 
 #include <plait/protocol.h>
 
-#include "core/transport.h"
+#include "core/stream.h"
 #include "support/text.h"
 
 struct fake {
-  plait_transport head; /* what the protocol sees */
+  union {
+    plait_transport head; /* what the protocol sees */
+    plait__stream stream; /* of which only its state is used */
+  };
   bool paused, closing;
   int reason; /* of the close */
   int64_t wall_s;
