@@ -233,7 +233,7 @@ bool plait__framing_end(plait_framing *f) {
   assert(found.consumed == 0);
   if (found.again.len > 0)
     framing_give_back(f, found.again);
-  framing_deliver(f, &found, NULL);
+  framing_deliver(f, &found, (const uint8_t *)""); /* no more bytes */
   return true;
 }
 
