@@ -1,0 +1,20 @@
+#!/bin/sh
+# Compiles the listings of docs/guide.md, which are one program together.
+set -u
+
+: "${top_srcdir:?run this through make check}"
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
+  "$top_srcdir/docs/guide.md" >"$work/guide.c"
+lines=$(wc -l <"$work/guide.c")
+[ "$lines" -gt 200 ] || {
+  echo "only $lines lines of listings found: this script is wrong"
+  exit 1
+}
+# Functions of a listing are for the reader to call. CC may carry options.
+# shellcheck disable=SC2086
+${CC:?} -std=c11 -Wall -Wextra -Wpedantic -Werror -Wno-unused-function \
+  -Wno-unused-const-variable -fsyntax-only -I"$top_srcdir/include" \
+  "$work/guide.c"
