@@ -5,12 +5,16 @@
  * on scanning is one subtraction.  What a peer declares is never more than a
  * number here: the loop's limit and its carry decide what it costs.
  */
+#define _DEFAULT_SOURCE /* <endian.h> */
+
 #include <plait/error.h>
 #include <plait/factory.h>
 #include <plait/prefixed.h>
 #include <plait/transport.h>
 
 #include <assert.h>
+#include <endian.h>
+#include <string.h>
 
 struct prefixed_state {
   uint64_t value; /* of the length field, as far as it has come */
@@ -72,12 +76,30 @@ static int prefixed_total(const plait_prefixed *c, struct prefixed_state *s) {
   return prefixed_strip(c, s) > s->total ? PLAIT_EFRAME : 0;
 }
 
+/* The short way to a length field of fixed width: |field| is 8 bytes at least
+ * that begin with it. */
+static int prefixed_whole_field(const plait_prefixed *c,
+                                struct prefixed_state *s,
+                                const uint8_t *field) {
+  unsigned unused = 64 - 8 * c->length_field_length;
+  uint64_t bytes;
+
+  memcpy(&bytes, field, sizeof bytes);
+  s->value = c->little_endian ? le64toh(bytes) << unused >> unused
+                              : be64toh(bytes) >> unused;
+  s->field = (uint8_t)c->length_field_length;
+  return prefixed_total(c, s);
+}
+
 /* Reads what the piece has of the length field. */
 static int prefixed_field(const plait_prefixed *c, struct prefixed_state *s,
                           const uint8_t *piece, size_t len) {
   size_t begin = c->length_field_offset;
   int answer = 0;
 
+  if (s->seen == 0 && c->length_field_length != PLAIT_VARINT &&
+      len >= begin + sizeof s->value)
+    return prefixed_whole_field(c, s, piece + begin);
   for (size_t i = begin > s->seen ? begin - s->seen : 0; i < len; i++) {
     answer = prefixed_take(c, s, piece[i]);
     if (answer != 0)
@@ -123,6 +145,14 @@ static size_t prefixed_encode_varint(uint64_t value, uint8_t *ret) {
   return n;
 }
 
+/* Writes |width| bytes of |value|, and then some, in one store: the field is
+ * copied right after this, and a copy would have to wait for single ones. */
+static void prefixed_put(uint64_t value, uint32_t width, bool little,
+                         uint8_t *ret) {
+  uint64_t bytes = little ? htole64(value) : htobe64(value << (64 - 8 * width));
+  memcpy(ret, &bytes, sizeof bytes);
+}
+
 size_t plait_prefixed_encode(const plait_prefixed *c, size_t len,
                              uint8_t *ret) {
   uint32_t width = c->length_field_length;
@@ -135,8 +165,7 @@ size_t plait_prefixed_encode(const plait_prefixed *c, size_t len,
     return prefixed_encode_varint(value, ret);
   if (width < 8 && value >> (8 * width) != 0)
     return 0;
-  for (uint32_t i = 0; i < width; i++)
-    ret[c->little_endian ? i : width - 1 - i] = (uint8_t)(value >> (8 * i));
+  prefixed_put(value, width, c->little_endian, ret);
   return width;
 }
 
