@@ -63,7 +63,7 @@ static void speaker_frame(plait_framed *framed, plait_slice payload) {
   struct speaker *self = speaker_of(framed);
 
   text_add(self->trace, "[", 1);
-  if (payload.len <= 64)
+  if (payload.len <= 64 || self->scene->show_all)
     text_escape(self->trace, payload.data, payload.len);
   else
     text_format(self->trace, "%zu bytes", payload.len);
@@ -94,7 +94,10 @@ static void speaker_raw(plait_framed *framed, plait_slice bytes) {
 static void speaker_too_long(plait_framed *framed, size_t seen) {
   struct speaker *self = speaker_of(framed);
   require(self->scene->max == 0 || seen > self->scene->max, "%zu seen", seen);
-  text_format(self->trace, "{too long}");
+  if (self->scene->show_all)
+    text_format(self->trace, "{%zu}", seen);
+  else
+    text_format(self->trace, "{too long}");
   if (self->scene->skip)
     plait_framed_skip(framed);
 }

@@ -1,10 +1,10 @@
 /* A framed protocol, on any codec, that does what a frame or a raw byte tells
  * it.
  *
- * Its trace shows a frame as [payload], raw bytes as they are, {too long}, and
- * what the protocol that it switches to gets behind "after:".  Payloads that
- * are commands: raw, raw 5, close, abort, switch, max 4, afresh; raw bytes that
- * are: ! (frames again, from here), ^ (switch). */
+ * Its trace shows a frame as [payload] or [65 bytes], raw bytes as they are,
+ * {too long}, and what the protocol that it switches to gets behind "after:".
+ * Payloads that are commands: raw, raw 5, close, abort, switch, max 4, afresh;
+ * raw bytes that are: ! (frames again, from here), ^ (switch). */
 #ifndef PLAIT_TESTS_SPEAKER_H
 #define PLAIT_TESTS_SPEAKER_H
 
@@ -18,6 +18,7 @@ struct speaker_scene {
   size_t max;         /* 0: the codec's */
   bool tell_too_long; /* has a frame_too_long, which does nothing else */
   bool skip;          /* what is too long */
+  bool show_all;      /* of long payloads, and of what is too long {LENGTH} */
   bool pause;         /* in every callback */
   bool end;           /* the peer ends its side behind the input */
 };
