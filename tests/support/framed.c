@@ -7,6 +7,7 @@
 #include <plait/error.h>
 #include <plait/factory.h>
 
+#include "support/after.h"
 #include "support/chunks.h"
 #include "support/require.h"
 
@@ -71,31 +72,9 @@ static struct framed *framed_of(plait_protocol *p) {
   return plait_container_of(p, struct framed, base);
 }
 
-struct after {
-  plait_protocol base;
-  struct text *trace;
-};
-
-static void after_made(plait_protocol *p) {
-  text_format(plait_container_of(p, struct after, base)->trace, "after:");
-}
-
-static void after_data(plait_protocol *p, const uint8_t *data, size_t len) {
-  text_escape(plait_container_of(p, struct after, base)->trace, data, len);
-}
-
-static const plait_protocol_ops after_ops = {
-    .name = "after",
-    .size = PLAIT_INSTANCE(struct after, base),
-    .connection_made = after_made,
-    .data_received = after_data,
-};
-
 static void framed_switch(struct framed *self) {
-  plait_slice rest = plait_framing_rest(&self->framing);
-  plait_protocol *p = plait_switch_protocol(self->base.transport, &after_ops,
-                                            rest.data, rest.len);
-  plait_container_of(p, struct after, base)->trace = self->trace;
+  after_switch(self->base.transport, plait_framing_rest(&self->framing),
+               self->trace);
 }
 
 static void framed_frame(plait_protocol *p, plait_slice payload) {

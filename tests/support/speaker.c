@@ -8,6 +8,7 @@
 #include <plait/factory.h>
 #include <plait/transport.h>
 
+#include "support/after.h"
 #include "support/require.h"
 
 static struct speaker *speaker_of(plait_framed *framed) {
@@ -16,27 +17,9 @@ static struct speaker *speaker_of(plait_framed *framed) {
 
 /* ---- what it switches to ----------------------------------------------- */
 
-struct after {
-  plait_protocol base;
-  struct text *trace;
-};
-
-static void after_data(plait_protocol *p, const uint8_t *data, size_t len) {
-  text_escape(plait_container_of(p, struct after, base)->trace, data, len);
-}
-
-static const plait_protocol_ops after_ops = {
-    .name = "after",
-    .size = PLAIT_INSTANCE(struct after, base),
-    .data_received = after_data,
-};
-
 static void speaker_switch(struct speaker *self) {
-  plait_slice rest = plait_framed_rest(&self->framed);
-  plait_protocol *p = plait_switch_protocol(self->framed.base.transport,
-                                            &after_ops, rest.data, rest.len);
-  text_format(self->trace, "after:");
-  plait_container_of(p, struct after, base)->trace = self->trace;
+  after_switch(self->framed.base.transport, plait_framed_rest(&self->framed),
+               self->trace);
 }
 
 /* ---- its callbacks ----------------------------------------------------- */

@@ -7,33 +7,16 @@
 #include <plait/error.h>
 #include <plait/factory.h>
 
+#include "support/after.h"
 #include "support/require.h"
 
 static struct talker *talker_of(plait_line *line) {
   return plait_container_of(line, struct talker, line);
 }
 
-struct after {
-  plait_protocol base;
-  struct text *trace;
-};
-
-static void after_data(plait_protocol *p, const uint8_t *data, size_t len) {
-  text_escape(plait_container_of(p, struct after, base)->trace, data, len);
-}
-
-static const plait_protocol_ops after_ops = {
-    .name = "after",
-    .size = PLAIT_INSTANCE(struct after, base),
-    .data_received = after_data,
-};
-
 static void talker_switch(struct talker *self) {
-  plait_slice rest = plait_line_rest(&self->line);
-  plait_protocol *p = plait_switch_protocol(self->line.base.transport,
-                                            &after_ops, rest.data, rest.len);
-  text_format(self->trace, "after:");
-  plait_container_of(p, struct after, base)->trace = self->trace;
+  after_switch(self->line.base.transport, plait_line_rest(&self->line),
+               self->trace);
 }
 
 static const plait_slice nothing;
