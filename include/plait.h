@@ -15,10 +15,12 @@
 #include <plait/handle.h>
 #include <plait/line.h>
 #include <plait/netstring.h>
+#include <plait/pool.h>
 #include <plait/prefixed.h>
 #include <plait/protocol.h>
 #include <plait/reactor.h>
 #include <plait/runtime.h>
+#include <plait/strand.h>
 #include <plait/timer.h>
 #include <plait/transport.h>
 #include <plait/version.h>

@@ -35,10 +35,12 @@ includes() {
 check_includes() {
   from='[<"]([^>"]*/)?'
 
-  includes "$from(\.\./|uv/|endpoint/|cli/|protocols/|tests/)" src/core |
+  includes "$from(\.\./|uv/|pool/|endpoint/|cli/|protocols/|tests/)" src/core |
     say 'src/core includes from another layer'
-  includes "$from(\.\./|endpoint/|cli/|protocols/|tests/)" src/uv |
+  includes "$from(\.\./|pool/|endpoint/|cli/|protocols/|tests/)" src/uv |
     say 'src/uv includes from a layer above'
+  includes "$from(\.\./|uv/|endpoint/|cli/|protocols/|tests/)" src/pool |
+    say 'src/pool includes from another layer'
   includes "$from(\.\./|cli/|protocols/|tests/)" src/endpoint |
     say 'src/endpoint includes from a layer above'
 

@@ -4,6 +4,7 @@
 #define PLAIT_RUNTIME_H
 
 #include <plait/export.h>
+#include <plait/pool.h>
 
 PLAIT_BEGIN
 
@@ -20,6 +21,7 @@ typedef struct plait_runtime_options {
       now; off by default, the previous handling is restored afterwards */
   bool keep_running;   /* plait_run() returns only when stopped */
   uint32_t grace_ms;   /* from stop until connections are cut [10,000] */
+  plait_pool_options pool;
 } plait_runtime_options;
 
 /* Makes a runtime; |options| may be NULL.  0, PLAIT_EINVAL (more than

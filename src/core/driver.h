@@ -17,6 +17,7 @@
 
 typedef struct plait__loop plait__loop; /* the backend's half of a reactor */
 typedef struct plait__thread plait__thread; /* the backend's */
+typedef struct plait__worker plait__worker; /* the backend's */
 typedef struct plait__stdio plait__stdio;   /* the backend's */
 typedef struct plait__socket plait__socket;
 
@@ -119,6 +120,8 @@ typedef struct plait__io {
   int (*option)(plait__socket *socket, plait__option option, unsigned value);
 } plait__io;
 
+enum { PLAIT__STEP_AGAIN = 0, PLAIT__STEP_END = 1 };
+
 typedef struct plait__os {
   uint64_t (*now_ns)(void); /* monotonic */
   int64_t (*wall_s)(void);
@@ -144,6 +147,18 @@ typedef struct plait__os {
   int (*thread_start)(void (*fn)(void *arg), void *arg, const char *name,
                       int cpu, plait__thread **ret);
   void (*thread_join)(plait__thread *thread);
+  /* A worker runs |step|(|arg|) again and again, on a thread of its own as
+   * above.  Each answers PLAIT__STEP_AGAIN; or a time of the clock, until which
+   * the worker parks (UINT64_MAX: for ever) unless it is woken; or
+   * PLAIT__STEP_END.  A wake that comes while a step runs is not lost: the next
+   * park returns at once.  So a backend without threads can run the steps on a
+   * clock of its own. */
+  int (*worker_start)(uint64_t (*step)(void *arg), void *arg, const char *name,
+                      plait__worker **ret);
+  /* Any thread, until the worker is joined. */
+  void (*worker_wake)(plait__worker *worker);
+  /* Waits for its end, and frees it. */
+  void (*worker_join)(plait__worker *worker);
   /* Around the calling thread's part of plait_run(): SIGPIPE is blocked, and
    * one that became pending is taken before the old mask returns; bound to
    * |cpu| unless negative.  |ret_saved| is freed by leave(). */

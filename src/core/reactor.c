@@ -127,6 +127,8 @@ static void cut_one(plait_transport *t) {
 static void grace_ring(plait__alarm *alarm) {
   plait_reactor *r = plait_container_of(alarm, plait_reactor, grace);
   r->cut = true;
+  if (r->index == 0)
+    plait__runtime_cut(r->runtime);
   plait__slots_each(r->slots, cut_one);
 }
 
@@ -162,7 +164,9 @@ void plait__turn(plait_reactor *r) {
   plait__attend_ready(r);
   r->in_batch = false;
   reactor_arm(r);
-  if (atomic_load_explicit(&r->runtime->over, memory_order_relaxed))
+  if (r->cut && r->index == 0)
+    plait__runtime_check_stuck(r->runtime);
+  if (atomic_load_explicit(&r->runtime->over, memory_order_acquire))
     r->os->loop_stop(r->loop);
   else if (r->ready_first != NULL || plait__mailbox_any(&r->mailbox))
     r->os->wake(r->loop);

@@ -69,14 +69,29 @@ int plait__runtime_new(const plait__driver *driver,
   return 0;
 }
 
+/* PLAIT_EBUSY with the name of a job that runs, or 0. */
+static int runtime_busy(plait_runtime *runtime, const char *step) {
+  plait__workers *workers = atomic_load(&runtime->workers);
+  const char *name;
+  if (workers == NULL || workers->running(workers, &name) == 0)
+    return 0;
+  return plait__fail(PLAIT_EBUSY, "%s: %s has not returned", step, name);
+}
+
 int plait_runtime_free(plait_runtime *runtime) {
   if (runtime == NULL)
     return 0;
   if (atomic_load(&runtime->running))
     return plait__fail(PLAIT_EBUSY, "runtime free: plait_run() still runs");
+  int code = runtime_busy(runtime, "runtime free");
+  if (code != 0)
+    return code;
   const plait__os *os = runtime->driver->os;
+  plait__workers *workers = atomic_load(&runtime->workers);
   atomic_store(&runtime->over, true);
-  /* First: the thread's last act is to mail a reactor. */
+  /* First: threads' last acts are to mail a reactor. */
+  if (workers != NULL)
+    workers->close(workers);
   if (runtime->stdio != NULL)
     runtime->driver->host->stdio_close(runtime->stdio);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
@@ -117,6 +132,10 @@ static bool runtime_idle(const plait_runtime *runtime) {
 void plait__runtime_unref(plait_runtime *runtime) {
   if (atomic_fetch_sub(&runtime->refs, 1) == 1 && runtime_idle(runtime))
     runtime_over(runtime);
+  else if (atomic_load(&runtime->workers) != NULL &&
+           atomic_load(&runtime->stop) != PLAIT__STOP_NO &&
+           atomic_load(&runtime->running)) /* what is left may be stuck */
+    runtime->driver->os->wake(runtime->reactors[0]->loop);
 }
 
 void plait__runtime_timer_ref(plait_runtime *runtime) {
@@ -126,6 +145,24 @@ void plait__runtime_timer_ref(plait_runtime *runtime) {
 void plait__runtime_timer_unref(plait_runtime *runtime) {
   if (atomic_fetch_sub(&runtime->timers, 1) == 1 && runtime_idle(runtime))
     runtime_over(runtime);
+}
+
+/* ---- jobs that do not return --------------------------------------------- */
+
+void plait__runtime_cut(plait_runtime *runtime) {
+  plait__workers *workers = atomic_load(&runtime->workers);
+  if (workers != NULL)
+    workers->cut(workers);
+}
+
+void plait__runtime_check_stuck(plait_runtime *runtime) {
+  plait__workers *workers = atomic_load(&runtime->workers);
+  const char *name;
+  uint64_t refs = atomic_load(&runtime->refs);
+  if (workers == NULL || refs == 0 || refs != workers->running(workers, &name))
+    return;
+  atomic_store(&runtime->stuck, true);
+  runtime_over(runtime);
 }
 
 static void run_reactor(void *arg) {
@@ -205,6 +242,8 @@ int plait_run(plait_runtime *runtime) {
     runtime->driver->host->stdio_close(runtime->stdio);
     runtime->stdio = NULL;
   }
+  if (code == 0 && atomic_load(&runtime->stuck))
+    code = runtime_busy(runtime, "run");
   if (code == 0 && atomic_load(&runtime->stop) == PLAIT__STOP_NOW)
     code = plait__fail(PLAIT_EDRAIN, "run: stopped at once: %s",
                        plait_strerror(PLAIT_EDRAIN));

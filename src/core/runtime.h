@@ -8,6 +8,17 @@
 
 enum { PLAIT__STOP_NO = 0, PLAIT__STOP_DRAIN, PLAIT__STOP_NOW };
 
+/* What a layer above adds to a runtime: the pool. */
+typedef struct plait__workers {
+  /* The grace is over: nothing more begins.  On the first reactor. */
+  void (*cut)(struct plait__workers *workers);
+  /* How many jobs run, each of which has a reference to the runtime; |ret_name|
+   * is the name of one.  Any thread. */
+  unsigned (*running)(struct plait__workers *workers, const char **ret_name);
+  /* Ends its threads and frees it; nothing runs. */
+  void (*close)(struct plait__workers *workers);
+} plait__workers;
+
 struct plait_runtime {
   const plait__driver *driver;
   plait_runtime_options options; /* defaults filled in */
@@ -19,6 +30,8 @@ struct plait_runtime {
   _Atomic(unsigned) hungry; /* acceptors that wait for room */
   _Atomic(unsigned) room;   /* connections that went meanwhile */
   _Atomic(struct plait__factory_state *) factories;
+  _Atomic(plait__workers *) workers; /* NULL until the pool is used */
+  _Atomic(bool) stuck;               /* a job did not return in time */
   plait__stdio *stdio;
   unsigned signals; /* that came */
   plait_reactor *reactors[];
@@ -37,5 +50,10 @@ void plait__runtime_timer_ref(plait_runtime *runtime);
 void plait__runtime_timer_unref(plait_runtime *runtime);
 
 void plait__runtime_wake_all(plait_runtime *runtime);
+
+/* The first reactor, when the grace is over: and again after that, in each
+ * turn: ends plait_run() if it only waits for jobs. */
+void plait__runtime_cut(plait_runtime *runtime);
+void plait__runtime_check_stuck(plait_runtime *runtime);
 
 #endif

@@ -1,0 +1,96 @@
+/* The worker pool: threads for work that may block a thread.
+ *
+ *     struct lookup { plait_task task; ... };     // embedded in yours
+ *
+ *     lookup->task.work = look_it_up;   // on a worker; takes its time
+ *     lookup->task.done = looked_up;    // back on the reactor that submitted
+ *     plait_pool_submit(plait_runtime_pool(runtime), &lookup->task);
+ *
+ * Each runtime has one.  Its threads are started when there is work, and end
+ * when there was none for a while.  (Twisted's reactor.callInThread with
+ * deferToThread's way back; libuv's uv_queue_work.)
+ */
+#ifndef PLAIT_POOL_H
+#define PLAIT_POOL_H
+
+#include <plait/call.h>
+#include <plait/export.h>
+
+PLAIT_BEGIN
+
+typedef struct plait_pool plait_pool;
+typedef struct plait_task plait_task;
+
+/* private: what a lane of the pool queues */
+typedef struct plait__job {
+  struct plait__job *next, *prev;
+  void (*run)(struct plait__job *job);      /* on a worker */
+  void (*finished)(struct plait__job *job); /* likewise, when it is counted */
+  void (*dropped)(struct plait__job *job, int code); /* it will not run */
+  const char *name;
+  uint64_t since_ns; /* queued, then begun */
+  bool queued;
+} plait__job;
+
+/* In plait_runtime_options; all zero is a good default. */
+typedef struct plait_pool_options {
+  unsigned threads_min;        /* kept once they were started [0] */
+  unsigned threads_max;        /* for tasks, at a time [4 x processors] */
+  unsigned strand_threads_max; /* for strands, besides [4 x processors] */
+  uint32_t idle_ms;            /* an idle thread ends after this [30,000]; or
+                                  PLAIT_UNLIMITED */
+  uint32_t queue_max;          /* tasks that wait at a time [65,536]; or
+                                  PLAIT_UNLIMITED */
+} plait_pool_options;
+
+/* Zeroed at first, and yours again once |done| was called. */
+struct plait_task {
+  /* On a worker, in the order of submission but many at a time.  It may block,
+   * and use handles; plait_reactor_current() is NULL. */
+  void (*work)(plait_task *task);
+  /* On the reactor that submitted, exactly once.  0: |work| has returned;
+   * PLAIT_ECANCELED: it was cancelled, or the runtime's grace was over, before
+   * |work| began; PLAIT_ECLOSED: the runtime is being freed, this is the thread
+   * that does so, and nothing of plait's may be called. */
+  void (*done)(plait_task *task, int status);
+  const char *name; /* for messages about a task that does not return */
+
+  /* private */
+  plait__mail mail;
+  plait_reactor *reactor;
+  plait_pool *pool;
+  plait__job job;
+  int status;
+};
+
+/* The runtime's pool; good until plait_runtime_free().  Any thread. */
+PLAIT_EXTERN plait_pool *plait_runtime_pool(plait_runtime *runtime);
+
+/* Queues |task|, which must not be queued.  Allocates nothing, unless a thread
+ * is started.  plait_run() waits for it.  In a callback on a reactor of the
+ * pool's runtime.  0; PLAIT_EINVAL elsewhere; PLAIT_EFULL: queue_max tasks
+ * wait; PLAIT_ECANCELED: the grace is over; PLAIT_ENOMEM, PLAIT_EAGAIN: there
+ * is no thread, and none could be started.  After a code the task is yours. */
+PLAIT_EXTERN int plait_pool_submit(plait_pool *pool, plait_task *task);
+
+/* Takes |task| out of the queue: 0, and done(PLAIT_ECANCELED) follows, not from
+ * inside this call.  PLAIT_EBUSY: it runs, or is done; nothing changes.  On the
+ * reactor that submitted. */
+PLAIT_EXTERN int plait_task_cancel(plait_task *task);
+
+typedef struct plait_pool_stats {
+  unsigned threads, idle; /* now; idle ones are among the threads */
+  unsigned queued;        /* tasks that wait now */
+  unsigned running;       /* tasks that run now */
+  uint64_t done;          /* tasks that have returned */
+  uint64_t cancelled, refused;
+  uint64_t wait_max_us; /* the longest from submission to |work| */
+  uint64_t run_max_us;  /* the longest |work|, of those that have returned */
+} plait_pool_stats;
+
+/* About tasks; strands have threads of their own.  Any thread. */
+PLAIT_EXTERN void plait_pool_get_stats(plait_pool *pool, plait_pool_stats *ret);
+
+PLAIT_END
+
+#endif

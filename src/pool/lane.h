@@ -1,0 +1,57 @@
+/* A lane: a queue of jobs with threads of its own, so that no kind of work
+ * starves another. */
+#ifndef PLAIT_POOL_LANE_H
+#define PLAIT_POOL_LANE_H
+
+#include <plait/pool.h>
+#include <stdatomic.h>
+
+#include "core/driver.h"
+
+typedef struct plait__lane_thread plait__lane_thread;
+
+/* What a lane is made with; PLAIT_UNLIMITED where there is no bound. */
+typedef struct plait__lane_options {
+  const char *thread_name;
+  unsigned threads_min, threads_max, queue_max;
+  uint32_t idle_ms;
+} plait__lane_options;
+
+typedef struct plait__lane {
+  const plait__os *os;
+  plait__lane_options options;
+  atomic_flag lock; /* held for a few instructions, never for a job */
+  atomic_bool cut;  /* set under the lock */
+
+  /* all under the lock */
+  plait__job *first, *last;
+  unsigned queued, running, threads, idle;
+  plait__lane_thread *idle_first; /* parked, the latest first */
+  plait__lane_thread *waking;     /* woken or started, and not running yet */
+  plait__lane_thread *all;        /* those that have ended included */
+  bool closing;
+  uint64_t done, refused, wait_max_ns, run_max_ns;
+} plait__lane;
+
+void plait__lane_init(plait__lane *lane, const plait__os *os,
+                      const plait__lane_options *options);
+
+/* Queues |job| and sees to it that a thread looks for it.  PLAIT_EFULL if
+ * queue_max jobs wait, PLAIT_ECANCELED after a cut, or what starting the
+ * first thread has failed with: then others that wait are dropped with it too,
+ * and |job| is not.  Any thread. */
+int plait__lane_push(plait__lane *lane, plait__job *job);
+/* Takes |job| out again; false: it has begun.  Any thread. */
+bool plait__lane_remove(plait__lane *lane, plait__job *job);
+/* Nothing begins from now on: what is queued is dropped with PLAIT_ECANCELED.
+ */
+void plait__lane_cut(plait__lane *lane);
+/* How many jobs run; |ret_name| is that of one, NULL if none has a name. */
+unsigned plait__lane_running(plait__lane *lane, const char **ret_name);
+/* Ends all threads.  Nothing is queued and nothing runs. */
+void plait__lane_fini(plait__lane *lane);
+
+void plait__lane_lock(plait__lane *lane);
+void plait__lane_unlock(plait__lane *lane);
+
+#endif
