@@ -65,10 +65,12 @@ class Machine:
         return "python3-twisted" if found.returncode else None
 
     def spawn(self, argv, cpu, env=None):
-        """Starts a program on one CPU; its stdin and stdout are pipes."""
+        """Starts a program on one CPU, or on any; its stdin and stdout are
+        pipes."""
         def prepare():
             self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            os.sched_setaffinity(0, {cpu})
+            if cpu is not None:
+                os.sched_setaffinity(0, {cpu})
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             if self.realtime:

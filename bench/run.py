@@ -30,6 +30,7 @@ import part_echo  # noqa: E402
 import part_frames  # noqa: E402
 import part_idle  # noqa: E402
 import part_line  # noqa: E402
+import part_work  # noqa: E402
 import processes  # noqa: E402
 import servers  # noqa: E402
 import table  # noqa: E402
@@ -45,6 +46,7 @@ PARTS = {
     "bytewise": part_bytewise,
     "churn": part_churn,
     "idle": part_idle,
+    "work": part_work,
     "alloc": part_alloc,
 }
 

@@ -15,6 +15,7 @@ LIBEVENT = "libevent"
 
 PYTHON = "/usr/bin/python3"  # whose Twisted is the system's
 HERE = os.path.dirname(os.path.abspath(__file__))
+UV_WORK = "uv_queue_work"
 LINE_BYTES_MAX = 16 << 20
 
 
@@ -46,6 +47,10 @@ FRAMES = {
 BYTEWISE = {
     PLAIT: plait_serve("line-echo", "--max-length", str(LINE_BYTES_MAX)),
     TWISTED: ("peers/twisted_line.py", str(LINE_BYTES_MAX)),
+}
+WORK = {
+    PLAIT: ("bench/plait_work",),
+    UV_WORK: ("bench/peers/uv_work",),
 }
 LIAR = ("bench/peers/liar",)
 PEERS = ["uv", "uv_poll", LIBEVENT, "libev", "asio", TWISTED]
