@@ -12,10 +12,10 @@
  * be there and a shorter one was, some of them belong to the next frame: these
  * are handed back (|again|).
  *
- * Several first bytes are looked for in windows that double: each byte is
- * looked at twice for each delimiter at most, and never beyond twice the frame,
- * or many short frames in one piece would each scan all of it for a delimiter
- * that does not come.
+ * Several first bytes are looked for in windows that double, or many short
+ * frames in one piece would each scan all of it for a delimiter that does not
+ * come.  What a byte costs is bounded by the number of delimiters and their
+ * length, whatever the peer sends.
  */
 #include <plait/delimited.h>
 #include <plait/factory.h>
@@ -41,6 +41,7 @@ struct delimited_match {
 };
 
 static const plait_delimited *delimited_of(const plait_codec *codec) {
+  assert(codec->scan == plait_delimited_scan);
   return plait_container_of(codec, const plait_delimited, codec);
 }
 
@@ -55,6 +56,8 @@ static struct delimited_match delimited_match(const plait_delimited *d,
   for (size_t i = 0; delimited_has(d, i); i++) {
     plait_slice delimiter = d->delimiters[i];
     assert(delimiter.len <= PLAIT_DELIMITER_BYTES_MAX);
+    if (delimiter.data[0] != at[0])
+      continue;
     if (delimiter.len > len)
       match.open |= memcmp(delimiter.data, at, len) == 0;
     else if (delimiter.len > match.len &&
@@ -64,11 +67,20 @@ static struct delimited_match delimited_match(const plait_delimited *d,
   return match;
 }
 
+static bool delimited_starts(const plait_delimited *d, uint8_t byte) {
+  size_t i = 0;
+  while (delimited_has(d, i) && d->delimiters[i].data[0] != byte)
+    i++;
+  return delimited_has(d, i);
+}
+
 /* The first byte of |len| at |at| that a delimiter starts with, or NULL. */
 static const uint8_t *delimited_find(const plait_delimited *d,
                                      const uint8_t *at, size_t len) {
   size_t window = delimited_has(d, 1) ? DELIMITED_WINDOW : len;
 
+  if (len > 0 && delimited_starts(d, *at)) /* in a row of them: no window */
+    return at;
   for (; len > 0; window *= 2) {
     size_t n = window < len ? window : len, before = n;
     const uint8_t *first = NULL;

@@ -4,6 +4,8 @@
 #include <plait/framed.h>
 #include <plait/transport.h>
 
+#include <assert.h>
+
 /* |p| is the first member of a plait_framed, and its ops of plait_framed_ops.
  */
 static plait_framed *framed_of(plait_protocol *p) {
@@ -30,22 +32,25 @@ static void framed_raw(plait_protocol *p, plait_slice bytes) {
     ops->raw_received(framed, bytes);
 }
 
+/* Without a frame_too_long the loop closes the connection. */
 static void framed_too_long(plait_protocol *p, size_t seen) {
   plait_framed *framed = framed_of(p);
-  framed_ops(framed)->frame_too_long(framed, seen);
+  const plait_framed_ops *ops = framed_ops(framed);
+
+  if (ops->frame_too_long != NULL)
+    ops->frame_too_long(framed, seen);
 }
 
 /* connection_made belongs to the user, so the first use prepares the loop. */
 static void framed_start(plait_framed *framed) {
-  static const plait_framing_events closing = {.frame = framed_frame,
-                                               .raw = framed_raw};
-  static const plait_framing_events telling = {
-      .frame = framed_frame, .raw = framed_raw, .too_long = framed_too_long};
+  static const plait_framing_events events = {
+      .frame = framed_frame, .too_long = framed_too_long, .raw = framed_raw};
   const plait_framed_ops *ops = framed_ops(framed);
 
+  assert(ops->codec != NULL);
   if (framed->framing.codec == NULL)
     plait_framing_init(&framed->framing, &framed->base, ops->codec, NULL,
-                       ops->frame_too_long != NULL ? &telling : &closing, 0);
+                       &events, 0);
 }
 
 void plait_framed_data_received(plait_protocol *p, const uint8_t *data,
@@ -87,4 +92,9 @@ plait_slice plait_framed_rest(const plait_framed *framed) {
 
 plait_slice plait_framed_unfinished(const plait_framed *framed) {
   return plait_framing_unfinished(&framed->framing);
+}
+
+void plait_framed_clear(plait_framed *framed) {
+  framed_start(framed);
+  plait_framing_clear(&framed->framing);
 }

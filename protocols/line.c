@@ -132,23 +132,24 @@ static void line_raw(plait_protocol *p, plait_slice bytes) {
     ops->raw_received(line, bytes);
 }
 
+/* Without a line_too_long the loop closes the connection. */
 static void line_too_long(plait_protocol *p, size_t seen) {
   plait_line *line = line_of(p);
-  line_ops(line)->line_too_long(line, seen);
+  const plait_line_ops *ops = line_ops(line);
+
+  if (ops->line_too_long != NULL)
+    ops->line_too_long(line, seen);
 }
 
 /* connection_made belongs to the user, so the first use prepares the line. */
 static void line_start(plait_line *line) {
-  static const plait_framing_events closing = {.frame = line_received,
-                                               .raw = line_raw};
-  static const plait_framing_events telling = {
-      .frame = line_received, .raw = line_raw, .too_long = line_too_long};
-  const plait_line_ops *ops = line_ops(line);
+  static const plait_framing_events events = {
+      .frame = line_received, .too_long = line_too_long, .raw = line_raw};
 
   if (line->framing.codec == NULL)
     plait_framing_init(&line->framing, &line->base,
-                       plait_line_codec(ops->ending), NULL,
-                       ops->line_too_long != NULL ? &telling : &closing, 0);
+                       plait_line_codec(line_ops(line)->ending), NULL, &events,
+                       0);
 }
 
 void plait_line_data_received(plait_protocol *p, const uint8_t *data,
@@ -195,4 +196,9 @@ plait_slice plait_line_rest(const plait_line *line) {
 
 plait_slice plait_line_unfinished(const plait_line *line) {
   return plait_framing_unfinished(&line->framing);
+}
+
+void plait_line_clear(plait_line *line) {
+  line_start(line);
+  plait_framing_clear(&line->framing);
 }

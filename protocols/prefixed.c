@@ -23,8 +23,18 @@ struct prefixed_state {
   uint8_t field;  /* bytes of the length field so far */
 };
 
+static bool prefixed_has_width(uint32_t width) {
+  const unsigned widths = 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 8;
+  return width == PLAIT_VARINT || (width <= 8 && widths >> width & 1u);
+}
+
 static const plait_prefixed *prefixed_of(const plait_codec *codec) {
-  return plait_container_of(codec, const plait_prefixed, codec);
+  const plait_prefixed *c =
+      plait_container_of(codec, const plait_prefixed, codec);
+
+  assert(codec->scan == plait_prefixed_scan);
+  assert(prefixed_has_width(c->length_field_length));
+  return c;
 }
 
 /* length_adjustment without its sign. */
@@ -155,7 +165,7 @@ static void prefixed_put(uint64_t value, uint32_t width, bool little,
 
 size_t plait_prefixed_encode(const plait_prefixed *c, size_t len,
                              uint8_t *ret) {
-  uint32_t width = c->length_field_length;
+  uint32_t width = prefixed_of(&c->codec)->length_field_length;
   uint64_t value = len, adjust = prefixed_adjust(c);
 
   if (c->length_adjustment > 0 ? value < adjust : value > UINT64_MAX - adjust)

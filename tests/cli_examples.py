@@ -34,6 +34,19 @@ class Echo(unittest.TestCase):
             self.assertIn("bind", err)
 
 
+class FrameServer(unittest.TestCase):
+    def test_reverses(self):
+        with Program(example("frame_server"), "tcp:0") as server:
+            endpoint = server.out.line()[len("listening on "):]
+            frames = [b"", b"abc", bytes(range(250)) * 4]
+            sent, wanted = (b"".join(
+                len(f).to_bytes(4, "big") + f[::step] for f in frames)
+                for step in (1, -1))
+            with client.connect(endpoint) as sock:
+                self.assertEqual(
+                    client.exchange(sock, sent + b"\0\0\3\xe9"), wanted)
+
+
 class LineClient(unittest.TestCase):
     def test_asks(self):
         with Serve("line-echo", "tcp:0") as server:

@@ -117,7 +117,7 @@ class Delimiters(unittest.TestCase):
         status, _, err = run_program(PLAIT, "serve", "delimited-echo", "tcp:0",
                                      *words)
         self.assertEqual(status, 2)
-        self.assertIn("8 delimiters at most", err)
+        self.assertIn("8 times at most", err)
 
 
 if __name__ == "__main__":

@@ -174,8 +174,8 @@ START_TEST(test_skip) {
                 "{too long}[a]{too long}[] lost(0)");
   speaker_check(scene, "4:abcdX", "{too long} lost(EFRAME)");
   scene.skip = false;
-  speaker_check(scene, "4:abcdX", "{too long} lost(0)");
-  speaker_check(scene, "1:a,44X", "[a]{too long} lost(0)");
+  speaker_check(scene, "4:abcdX", "{too long} lost(EFRAME)");
+  speaker_check(scene, "1:a,44X", "[a]{too long} lost(EFRAME)");
 }
 END_TEST
 

@@ -237,7 +237,8 @@ END_TEST
 /* Whatever comes after it is discarded, in the same delivery or later. */
 START_TEST(test_too_long_is_told) {
   struct framed_scene scene = {.max = 4, .tell_too_long = true};
-  framed_check_all(&scene, FRAMES("ab", "abcde", "x", "y"), "(ab){5} lost(0) ");
+  framed_check_all(&scene, FRAMES("ab", "abcde", "x", "y"),
+                   "(ab){5} lost(EFRAME) ");
 }
 END_TEST
 
@@ -253,7 +254,7 @@ START_TEST(test_start_afresh_when_too_long) {
   framed_add_all(&input, FRAMES("back"));
   framed_feed(s, (uint8_t *)input.s, input.len);
   char *trace = framed_close(s);
-  ck_assert_str_eq(trace, "(ab){5}(back) lost(0) ");
+  ck_assert_str_eq(trace, "(ab){5}(lost)(back) lost(0) ");
   free(trace);
   text_free(&input);
 }

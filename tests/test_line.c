@@ -1,5 +1,6 @@
 /* Lines and raw bytes on a fake transport: no reactor is linked. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,7 +132,7 @@ static void check_limit(const struct talker_scene *scene, const char *ending,
   else if (!scene->tell_too_long)
     text_format(&expected, " lost(EFRAME)");
   else
-    text_format(&expected, "{too long} lost(0)");
+    text_format(&expected, "{too long} lost(EFRAME)");
   text_format(&input, "%sb%s", ending, ending);
   talker_check_bytes(scene, input.s, input.len, expected.s);
   text_free(&input);
@@ -225,7 +226,48 @@ END_TEST
 START_TEST(test_too_long_told_discards_the_rest) {
   struct talker_scene scene = {.max = 5, .tell_too_long = true};
   talker_check_pausing(scene, "ok\nxxxxxxx\nab\ncd\n",
-                       "[ok]{too long} lost(0)");
+                       "[ok]{too long} lost(EFRAME)");
+}
+END_TEST
+
+/* Discards to the next line and goes on, whatever ends it. */
+START_TEST(test_too_long_skipped) {
+  struct talker_scene scene = scenes[_i];
+  char input[128];
+  scene.max = 5;
+  scene.tell_too_long = scene.skip_too_long = true;
+  const char *e = endings[_i];
+  snprintf(input, sizeof input, "ok%sxxxxxx%sab%syyyyyyyyyyy%s%scd%s", e, e, e,
+           e, e, e);
+  talker_check_pausing(scene, input,
+                       "[ok]{too long}[ab]{too long}[][cd] lost(0)");
+}
+END_TEST
+
+/* Raw bytes begin behind the line that is skipped. */
+START_TEST(test_raw_behind_a_skipped_line) {
+  struct talker_scene scene = {.max = 5,
+                               .tell_too_long = true,
+                               .skip_too_long = true,
+                               .raw_too_long = true};
+  talker_check_pausing(scene, "ok\nxxxxxxxx\nabcdef\nghi\n",
+                       "[ok]{too long}abc[def][ghi] lost(0)");
+}
+END_TEST
+
+/* Random lines of few different bytes, cut in any way. */
+START_TEST(test_skipping_in_any_cut) {
+  static const char bytes[] = {'x', 'x', 'x', '\r', '\r', '\n'};
+  struct talker_scene scene = scenes[_i];
+  uint64_t random = 1;
+  scene.max = 5;
+  scene.tell_too_long = scene.skip_too_long = true;
+  for (int k = 0; k < 20; k++) {
+    char input[40];
+    for (size_t i = 0; i < sizeof input; i++)
+      input[i] = bytes[chunks_random(&random) % sizeof bytes];
+    talker_check_bytes(&scene, input, sizeof input, NULL);
+  }
 }
 END_TEST
 
@@ -261,6 +303,47 @@ START_TEST(test_raw_for_n_bytes) {
                        "[raw]ab5cdefg[h][i] lost(0)");
   talker_check_pausing(scenes[0], "raw 5\nabcd5abcdefg\n",
                        "[raw 5]abcd5abcde[fg] lost(0)");
+}
+END_TEST
+
+/* A CR that was raw ends no line. */
+START_TEST(test_raw_ends_with_a_cr) {
+  talker_check_pausing(scenes[0], "raw 5\nabcd\r\nx\n",
+                       "[raw 5]abcd\\r[][x] lost(0)");
+}
+END_TEST
+
+/* From outside of its callbacks: what has come of a line is raw, too. */
+START_TEST(test_raw_from_outside) {
+  struct talker_subject *s = talker_open(&scenes[_i]);
+  plait_line *line = line_in(s->fake);
+  talker_feed(s, (const uint8_t *)"abc", 3);
+  plait_line_set_raw(line, 5);
+  ck_assert_uint_eq(s->fake->memory, 0);
+  talker_feed(s, (const uint8_t *)"defgh\r\n", 7);
+  ck_assert_str_eq(s->trace.s,
+                   _i == PLAIT_LINE_LF ? "abcde[fgh\\r]" : "abcde[fgh]");
+  free(talker_close(s));
+}
+END_TEST
+
+START_TEST(test_unfinished) {
+  struct talker_subject *s = talker_open(&scenes[0]);
+  plait_line *line = line_in(s->fake);
+  talker_feed(s, (const uint8_t *)"one\ntwo", 7);
+  plait_slice last = plait_line_unfinished(line);
+  ck_assert(plait_slice_equal(last, "two"));
+  plait_line_clear(line);
+  ck_assert_uint_eq(plait_line_unfinished(line).len, 0);
+  ck_assert_uint_eq(s->fake->memory, 0);
+  talker_feed(s, (const uint8_t *)"three\n", 6);
+  plait_line_set_raw(line, 5);
+  plait_line_clear(line);
+  talker_feed(s, (const uint8_t *)"four\n", 5);
+  ck_assert(!fake_end(s->fake));
+  char *trace = talker_close(s);
+  ck_assert_str_eq(trace, "[one][three][four] lost(0)");
+  free(trace);
 }
 END_TEST
 
@@ -389,6 +472,9 @@ static Suite *line_suite(void) {
   tcase_add_loop_test(lines, test_short_lines_longer_than_the_limit, 0,
                       ENDINGS);
   tcase_add_test(lines, test_too_long_told_discards_the_rest);
+  tcase_add_loop_test(lines, test_too_long_skipped, 0, ENDINGS);
+  tcase_add_test(lines, test_raw_behind_a_skipped_line);
+  tcase_add_loop_test(lines, test_skipping_in_any_cut, 0, ENDINGS);
   tcase_add_test(lines, test_max_changes_with_the_next_line);
   tcase_add_loop_test(lines, test_send, 0, ENDINGS);
   suite_add_tcase(suite, lines);
@@ -396,6 +482,9 @@ static Suite *line_suite(void) {
   tcase_set_timeout(raw, 60);
   tcase_add_test(raw, test_raw_until_set_back);
   tcase_add_test(raw, test_raw_for_n_bytes);
+  tcase_add_test(raw, test_raw_ends_with_a_cr);
+  tcase_add_loop_test(raw, test_raw_from_outside, 0, ENDINGS);
+  tcase_add_test(raw, test_unfinished);
   tcase_add_test(raw, test_raw_and_back_in_one_line);
   tcase_add_test(raw, test_raw_from_the_start);
   tcase_add_test(raw, test_raw_is_in_place);

@@ -210,7 +210,7 @@ static struct outcome outcome_wanted(const struct file *file,
 }
 
 /* The trace of a protocol that wants to be told what is too long, or of one
- * that does not: then it is closed for it. */
+ * that does not; it is closed for it in either case. */
 static struct text trace_of(const struct outcome *o, bool telling) {
   struct text trace = {0};
   bool told = telling && o->too_long.len > 0;
@@ -218,7 +218,7 @@ static struct text trace_of(const struct outcome *o, bool telling) {
   text_add(&trace, o->frames.s, o->frames.len);
   if (told)
     text_add(&trace, o->too_long.s, o->too_long.len);
-  text_format(&trace, " lost(%s)", o->closed && !told ? "EFRAME" : "0");
+  text_format(&trace, " lost(%s)", o->closed ? "EFRAME" : "0");
   return trace;
 }
 

@@ -10,9 +10,11 @@
 #define PLAIT_EXTERN __attribute__((visibility("default")))
 #define PLAIT_PRINTF(form, first)                                              \
   __attribute__((__format__(__printf__, form, first)))
+#define PLAIT_MUST_CHECK __attribute__((__warn_unused_result__))
 #else
 #define PLAIT_EXTERN
 #define PLAIT_PRINTF(form, first)
+#define PLAIT_MUST_CHECK
 #endif
 
 #ifdef __cplusplus

@@ -33,8 +33,7 @@ typedef struct plait_framed_ops {
   void (*frame_received)(plait_framed *framed, plait_slice payload);
   /* Optional: a frame of more than the maximum, of which |seen| bytes are known
    * or declared.  plait_framed_skip() in here discards this one and goes on;
-   * without it all that follows is discarded, and whether to close is up to
-   * you.  NULL: the connection closes with PLAIT_EFRAME. */
+   * else the connection closes, with PLAIT_EFRAME unless you have closed it. */
   void (*frame_too_long)(plait_framed *framed, size_t seen);
   /* Bytes in raw mode, good until this returns. */
   void (*raw_received)(plait_framed *framed, plait_slice bytes);
@@ -74,8 +73,10 @@ PLAIT_EXTERN void plait_framed_skip(plait_framed *framed);
  * plait_switch_protocol(). */
 PLAIT_EXTERN plait_slice plait_framed_rest(const plait_framed *framed);
 
-/* What has come of a frame that is not complete: plait_framing_unfinished(). */
+/* What has come of a frame that is not complete, and to forget it:
+ * plait_framing_unfinished(), plait_framing_clear(). */
 PLAIT_EXTERN plait_slice plait_framed_unfinished(const plait_framed *framed);
+PLAIT_EXTERN void plait_framed_clear(plait_framed *framed);
 
 PLAIT_END
 

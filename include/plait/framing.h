@@ -73,19 +73,22 @@ enum {
 
 /* What the loop tells its protocol. */
 typedef struct plait_framing_events {
-  /* One frame's payload, good until this returns. */
+  /* One frame's payload, good until this returns.  From inside
+   * plait_framing_receive(); or from the reactor, when the peer's end has
+   * completed it. */
   void (*frame)(plait_protocol *p, plait_slice payload);
   /* Optional: a frame of more than the limit, of which |seen| bytes of payload
    * are known (or declared).  plait_framing_skip() in here discards this frame
-   * only; without it all that follows is discarded until plait_framing_init(),
-   * and whether to close is up to you.  NULL: the connection closes with
-   * PLAIT_EFRAME. */
+   * and goes on behind it; plait_framing_init() goes on behind what has come of
+   * it, which depends on how the network cut it.  Else the connection closes,
+   * with PLAIT_EFRAME unless you have closed it. */
   void (*too_long)(plait_protocol *p, size_t seen);
   /* Bytes in raw mode, good until this returns.  May be NULL without one. */
   void (*raw)(plait_protocol *p, plait_slice bytes);
 } plait_framing_events;
 
-/* Embedded in a protocol instance; it goes with the instance.  When the peer
+/* Embedded in a protocol instance; it goes with the instance, and is fed with
+ * all that data_received gets.  When the peer
  * ends its side inside a frame or inside counted raw bytes and the connection
  * then closes without another reason, connection_lost gets PLAIT_ETRUNCATED. */
 typedef struct plait_framing {
@@ -106,9 +109,9 @@ typedef struct plait_framing {
 
 /* Prepares |f|, a zeroed member of the instance |p|, before its first bytes;
  * or makes it start afresh, in a callback from the next frame on.  |state| is
- * the codec's, of its state_size and zeroed; NULL: it lies in |f|, for codecs
- * of at most PLAIT_CODEC_STATE_BYTES.  |frame_bytes_max| is the longest
- * payload: 0 is the codec's own, PLAIT_UNLIMITED none. */
+ * the codec's, of its state_size and zeroed; NULL: it lies in |f|, aligned as a
+ * uint64_t, for codecs of at most PLAIT_CODEC_STATE_BYTES.  |frame_bytes_max|
+ * is the longest payload: 0 is the codec's own, PLAIT_UNLIMITED none. */
 PLAIT_EXTERN void plait_framing_init(plait_framing *f, plait_protocol *p,
                                      const plait_codec *codec, void *state,
                                      const plait_framing_events *events,
@@ -133,8 +136,8 @@ PLAIT_EXTERN void plait_framing_set_max(plait_framing *f,
 
 /* From the next byte on, in the middle of a delivery too: |bytes| raw bytes
  * and then frames again, or raw bytes until plait_framing_set_frames() if 0.
- * Outside of its callbacks and with reading not paused, a part of a frame may
- * have come already; it stays what it is, the start of the next frame. */
+ * Outside of its callbacks a part of a frame may have come: it is the first of
+ * the raw bytes.  Inside too_long they begin behind a frame that is skipped. */
 PLAIT_EXTERN void plait_framing_set_raw(plait_framing *f, uint64_t bytes);
 
 /* Frames again.  In the raw callback, |extra| is the tail of the bytes being
@@ -142,7 +145,8 @@ PLAIT_EXTERN void plait_framing_set_raw(plait_framing *f, uint64_t bytes);
  * (plait_slice){0}. */
 PLAIT_EXTERN void plait_framing_set_frames(plait_framing *f, plait_slice extra);
 
-/* Inside too_long: discards the frame up to its end, and goes on behind it. */
+/* Inside too_long: discards the frame up to its end, and goes on behind it.
+ * Elsewhere nothing. */
 PLAIT_EXTERN void plait_framing_skip(plait_framing *f);
 
 /* Inside a callback: what of the current delivery is not decoded yet, for
@@ -151,9 +155,12 @@ PLAIT_EXTERN plait_slice plait_framing_rest(const plait_framing *f);
 
 /* What has come of a frame that is not complete, with what precedes its
  * payload; empty between frames.  For eof_received: a last line without an
- * ending, say.  Good until you return; plait_framing_init() then says that the
- * end of input here is in order. */
+ * ending, say.  Good until plait_framing_clear(). */
 PLAIT_EXTERN plait_slice plait_framing_unfinished(const plait_framing *f);
+
+/* Forgets that, and what is left of counted raw bytes: an end of input here is
+ * in order.  Outside of its callbacks. */
+PLAIT_EXTERN void plait_framing_clear(plait_framing *f);
 
 PLAIT_END
 

@@ -39,8 +39,7 @@ typedef struct plait_line_ops {
   void (*raw_received)(plait_line *line, plait_slice bytes);
   /* Optional: a line of more than the maximum, of which |seen| bytes have
    * come.  plait_line_skip() in here discards it and goes on with the next one;
-   * without it all that follows is discarded, and whether to close is up to
-   * you.  NULL: the connection closes with PLAIT_EFRAME. */
+   * else the connection closes, with PLAIT_EFRAME unless you have closed it. */
   void (*line_too_long)(plait_line *line, size_t seen);
   plait_line_ending ending;
 } plait_line_ops;
@@ -84,8 +83,10 @@ PLAIT_EXTERN bool plait_line_send(plait_line *line, const void *data,
  * plait_switch_protocol(). */
 PLAIT_EXTERN plait_slice plait_line_rest(const plait_line *line);
 
-/* What has come of a line whose ending has not: plait_framing_unfinished(). */
+/* What has come of a line whose ending has not, and to forget it:
+ * plait_framing_unfinished(), plait_framing_clear(). */
 PLAIT_EXTERN plait_slice plait_line_unfinished(const plait_line *line);
+PLAIT_EXTERN void plait_line_clear(plait_line *line);
 
 /* The codec, for a plait_framing of your own; static. */
 PLAIT_EXTERN const plait_codec *plait_line_codec(plait_line_ending ending);

@@ -8,7 +8,8 @@
  *     ... .codec = &header.codec ...
  *
  * (Twisted's IntNStringReceiver; Netty's LengthFieldBasedFrameDecoder, whose
- * fields mean the same here, and ProtobufVarint32FrameDecoder.)
+ * fields mean the same here, but its limit is the whole frame's and ours the
+ * payload's; and ProtobufVarint32FrameDecoder.)
  */
 #ifndef PLAIT_PREFIXED_H
 #define PLAIT_PREFIXED_H
@@ -60,15 +61,14 @@ PLAIT_EXTERN extern const plait_prefixed plait_int8, plait_int16, plait_int24,
  * alone is stripped.  Answers 1: go on; 0: as a plait_write() that returned
  * false, stop until resume_writing; PLAIT_ELIMIT: refused, the prefix cannot
  * say that length, and nothing was sent. */
-PLAIT_EXTERN int plait_prefixed_send(plait_framed *framed, const void *data,
-                                     size_t len);
+PLAIT_EXTERN PLAIT_MUST_CHECK int
+plait_prefixed_send(plait_framed *framed, const void *data, size_t len);
 
 /* The same by plait_write_owned(): not even a small payload is copied.
  * |release| is called exactly once, also if it is refused. */
-PLAIT_EXTERN int plait_prefixed_send_owned(plait_framed *framed,
-                                           const void *data, size_t len,
-                                           plait_release_fn *release,
-                                           void *arg);
+PLAIT_EXTERN PLAIT_MUST_CHECK int
+plait_prefixed_send_owned(plait_framed *framed, const void *data, size_t len,
+                          plait_release_fn *release, void *arg);
 
 /* Writes the length field of |codec| for a frame with |len| bytes behind the
  * field to |ret|, which has PLAIT_PREFIX_BYTES_MAX bytes.  Returns its size,

@@ -8,7 +8,8 @@
  *
  * and frees the instance after its connection_lost returned.  Calls come one
  * at a time, on the thread of the connection's reactor.  No plait_*() function
- * ever calls back into a protocol, so a callback may call anything: write,
+ * ever calls back into a protocol (but plait_framing_receive(), which is there
+ * to hand on what data_received got), so a callback may call anything: write,
  * close, abort, switch.  After a close or an abort every call on the transport
  * is a harmless no-op until connection_lost.
  *
@@ -55,9 +56,10 @@ struct plait_protocol_ops {
 
   /* The last call.  |reason|: 0 you closed and all was sent, or both sides
    * ended after your plait_write_eof(); PLAIT_EOF the peer closed;
-   * PLAIT_ECONNRESET it reset; PLAIT_ECANCELED you aborted; PLAIT_ELINGER the
-   * peer did not take all bytes in time; PLAIT_EQUEUE, PLAIT_ETIMEOUT,
-   * PLAIT_EDRAIN, PLAIT_ESWITCHED, PLAIT_ENOMEM, an errno: why.  The transport
+   * PLAIT_ETRUNCATED it did so inside a frame; PLAIT_ECONNRESET it reset;
+   * PLAIT_ECANCELED you aborted; PLAIT_ELINGER the peer did not take all bytes
+   * in time; PLAIT_EFRAME, PLAIT_EQUEUE, PLAIT_ETIMEOUT, PLAIT_EDRAIN,
+   * PLAIT_ESWITCHED, PLAIT_ENOMEM, an errno: why.  The transport
    * still answers questions here (peer, unsent, stats). */
   void (*connection_lost)(plait_protocol *p, int reason);
 };

@@ -54,7 +54,7 @@ const char *option_delimiter(const char *text, void *delimiters_field) {
   struct delimiters *d = delimiters_field;
   size_t len = 0;
   if (d->count == PLAIT_DELIMITERS_MAX) {
-    return "8 delimiters at most";
+    return "1 to 16 bytes, and stands 8 times at most";
   }
   while (*text != '\0') {
     int byte = (unsigned char)*text++;

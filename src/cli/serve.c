@@ -129,6 +129,9 @@ static int serve_group(struct served *served, char **words, int count,
   served->factory.protocol = served->service->protocol;
   served->factory.started = serve_started;
   served->factory.limits.idle_ms = options->idle_ms;
+  if (served->service->protocol == &delimited_echo.base) {
+    delimited_echo_set(&options->delimiters);
+  }
   if (served->service->protocol == &chat.base) {
     served->hall = hall_new();
   }
@@ -244,7 +247,6 @@ int serve_main(int argc, char **argv) {
   case OPTIONS_OK:
     break;
   }
-  delimited_echo_set(&options.delimiters);
   struct serving serving = {0};
   int status = serve_groups(&serving, argv, count, &options);
   if (status == STATUS_DONE) {

@@ -47,16 +47,14 @@ void plait__framing_free(plait_framing *f) {
 }
 
 /* The carry's next capacity: room for |have| bytes and, if the frame ends with
- * them, no more.  Half as much again at least, so that moving it costs every
- * byte two copies on average at most; twice as much at most, whatever length
- * the peer has declared. */
+ * them, no more.  Twice as much, so that moving it costs every byte one more
+ * copy on average at most; or what the codec needs, if that is less, but not so
+ * little that it would soon be moved again.  Never what was merely declared. */
 static size_t framing_capacity(size_t have, size_t need, bool last) {
-  size_t more = need == 0 || need > have ? have : need;
+  size_t more = need >= have / 2 && need < have ? need : have;
 
   if (last)
     return have;
-  if (more < have / 2)
-    more = have / 2;
   return have + more < FRAMING_CARRY_MIN ? FRAMING_CARRY_MIN : have + more;
 }
 
@@ -92,14 +90,16 @@ static void framing_fail(plait_framing *f, int reason) {
   plait_close_reason(f->protocol->transport, reason);
 }
 
-/* The callback may lift the poison: by a skip, or by starting afresh. */
+/* The callback may lift the poison, by a skip or by starting afresh; else
+ * nothing can come of the connection any more. */
 static void framing_too_long(plait_framing *f, size_t seen) {
-  if (f->events->too_long == NULL) {
-    framing_fail(f, PLAIT_EFRAME);
-    return;
-  }
+  plait_protocol *p = f->protocol;
+
   framing_poison(f);
-  f->events->too_long(f->protocol, seen);
+  if (f->events->too_long != NULL)
+    f->events->too_long(p, seen);
+  if (f->poisoned && plait_transport_protocol(p->transport) == p)
+    plait_close_reason(p->transport, PLAIT_EFRAME);
 }
 
 /* ---- frames -------------------------------------------------------------- */
@@ -141,21 +141,18 @@ static void framing_deliver_carry(plait_framing *f, const plait_scan *found,
   framing_drop(f->protocol, carry);
 }
 
-/* A frame that is not simply in the delivery.  False: it was too long, and so
- * is all that follows it. */
+/* A frame that is not simply in the delivery.  False: it was too long, and what
+ * follows it is discarded too. */
 static bool framing_deliver(plait_framing *f, const plait_scan *found,
                             const uint8_t *piece) {
   if (!f->skipping && found->length <= f->frame_bytes_max) {
     framing_deliver_carry(f, found, piece);
     return true;
   }
-  if (!f->skipping) {
-    f->rest = (plait_slice){0};
+  if (!f->skipping)
     framing_too_long(f, found->length);
-  }
-  bool skipped = f->skipping;
-  f->skipping = false;
-  return skipped;
+  f->skipping = false; /* this was its end */
+  return !f->poisoned;
 }
 
 /* All that is undecoded goes back, in the order in which it came. */
@@ -263,7 +260,20 @@ static size_t framing_raw(plait_framing *f, const uint8_t *data, size_t len) {
   return done;
 }
 
+/* Between the frames, at the start of one. */
+static void framing_reset(plait_framing *f) {
+  plait__framing_free(f);
+  memset(f->state, 0, f->codec->state_size);
+  f->skipping = false;
+}
+
 void plait_framing_set_raw(plait_framing *f, uint64_t bytes) {
+  /* Only outside of the callbacks is anything carried; what lies in the
+   * transport, undelivered, came behind it. */
+  if (f->carried > 0) {
+    plait_unread(f->protocol->transport, f->carry, f->carried);
+    framing_reset(f);
+  }
   f->in_raw = true;
   f->raw_left = bytes > 0 ? bytes : UINT64_MAX;
 }
@@ -309,9 +319,15 @@ void plait_framing_init(plait_framing *f, plait_protocol *p,
 }
 
 void plait_framing_skip(plait_framing *f) {
-  assert(f->poisoned);
+  if (!f->poisoned)
+    return;
   f->poisoned = false;
   f->skipping = true;
+}
+
+void plait_framing_clear(plait_framing *f) {
+  framing_reset(f);
+  f->in_raw = false;
 }
 
 plait_slice plait_framing_rest(const plait_framing *f) {
@@ -333,7 +349,7 @@ static size_t framing_stopped(const plait_protocol *p, size_t used,
 }
 
 static size_t framing_step(plait_framing *f, const uint8_t *data, size_t len) {
-  if (f->in_raw)
+  if (f->in_raw && !f->skipping)
     return framing_raw(f, data, len);
   if (f->codec->terminator.used && f->carried == 0 && !f->skipping)
     return framing_terminated(f, data, len);

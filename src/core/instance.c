@@ -1,5 +1,6 @@
 #include "core/instance.h"
 
+#include <assert.h>
 #include <stdalign.h>
 
 #include "core/memory.h"
@@ -31,9 +32,11 @@ void plait__instance_free(const plait__os *os, plait_protocol *p) {
 }
 
 void plait__instance_add_framing(plait_protocol *p, plait_framing *f) {
-  plait__instance *header = plait__instance_of(p);
-  f->next = header->framings;
-  header->framings = f;
+  plait_framing **last = &plait__instance_of(p)->framings;
+  for (; *last != NULL; last = &(*last)->next)
+    assert(*last != f);
+  f->next = NULL;
+  *last = f;
 }
 
 bool plait__instance_end(plait_protocol *p) {

@@ -148,6 +148,27 @@ static void end_inside_raw_bytes(struct world *w) {
   expect_frames("[one]1234");
 }
 
+/* From a timer, and the peer's end comes only then. */
+static void start_timer(struct spy *s) {
+  begin_netstrings(s);
+  spy_start_timer(s, 10, 0);
+}
+
+static void say_half(struct spy *s) {
+  spy_say(s, "1:a,2:b");
+}
+
+static void closed_before_the_end(struct world *w) {
+  on_frame = NULL;
+  on(&w->server, SPY_MADE, start_timer);
+  on(&w->server, SPY_DATA, cut);
+  on(&w->server, SPY_TIMER, spy_close);
+  on(&w->client, SPY_MADE, say_half);
+  world_play(w);
+  world_expect(w, "made data(7) timer lost(0)", "made lost(EOF)");
+  expect_frames("[a]");
+}
+
 static void closed_inside_a_frame(struct world *w) {
   play(w, begin_netstrings, spy_close, "1:a,2:b");
   world_expect(w, "made data(7) lost(0)", "made lost(*)");
@@ -237,6 +258,7 @@ const struct behaviour framing_behaviours[] = {
     {"unfinished_may_be_taken", unfinished_may_be_taken, ON_STREAMS | ON_BOTH},
     {"end_inside_raw_bytes", end_inside_raw_bytes, ON_STREAMS | ON_BOTH},
     {"closed_inside_a_frame", closed_inside_a_frame, ON_STREAMS | ON_BOTH},
+    {"closed_before_the_end", closed_before_the_end, ON_STREAMS | ON_BOTH},
     {"end_completes_a_frame", end_completes_a_frame, ON_STREAMS | ON_BOTH},
     {"last_frame_pauses", last_frame_pauses, ON_STREAMS | ON_BOTH},
     {"last_frame_closes", last_frame_closes, ON_STREAMS | ON_BOTH},

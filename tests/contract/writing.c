@@ -142,6 +142,34 @@ static void write_twice_too_much(struct spy *s) {
   require(plait_transport_closing(t), "above the limit, and not closing");
 }
 
+/* The hard limit holds for small writes of one callback too, above which marks
+ * there are: by the factory, or set meanwhile. */
+static void write_small_too_much(struct spy *s) {
+  plait_transport *t = s->base.transport;
+  if (s->side->user != NULL)
+    plait_transport_set_watermarks(t, 65536, 0);
+  spy_send(s, 600);
+  spy_send(s, 600);
+  require(!plait_transport_closing(t), "too early");
+  require(!spy_send(s, 600) && plait_transport_closing(t), "not closed");
+}
+
+static void small_writes_above_the_limit(struct world *w) {
+  w->server.factory.limits.queue_bytes_max = 1000;
+  on(&w->server, SPY_MADE, write_small_too_much);
+  world_play(w);
+  world_expect(w, "made lost(EQUEUE)", "made*lost(*)");
+}
+
+static void small_writes_above_marks_that_moved(struct world *w) {
+  w->server.factory.limits.queue_bytes_max = 1000;
+  w->server.factory.limits.high_bytes = 800;
+  w->server.user = w;
+  on(&w->server, SPY_MADE, write_small_too_much);
+  world_play(w);
+  world_expect(w, "made lost(EQUEUE)", "made*lost(*)");
+}
+
 static void hard_limit(struct world *w) {
   w->server.factory.limits.queue_bytes_max = 100000;
   never_read(&w->client);
@@ -350,6 +378,10 @@ const struct behaviour writing_behaviours[] = {
     {"resume_comes_once", resume_comes_once, ON_STREAMS | ON_BOTH},
     {"marks_can_be_set", marks_can_be_set, ON_STREAMS | ON_BOTH},
     {"no_resume_without_false", no_resume_without_false, ON_STREAMS | ON_BOTH},
+    {"small_writes_above_the_limit", small_writes_above_the_limit,
+     ON_STREAMS | ON_BOTH},
+    {"small_writes_above_marks_that_moved", small_writes_above_marks_that_moved,
+     ON_STREAMS | ON_BOTH},
     {"hard_limit", hard_limit, ON_STREAMS | ON_BOTH},
     {"owned_is_released_when_sent", owned_is_released_when_sent,
      ON_STREAMS | ON_BOTH},

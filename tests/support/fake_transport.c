@@ -57,11 +57,11 @@ static void fake_lost(plait_protocol *p, int reason) {
 }
 
 void plait__instance_add_framing(plait_protocol *p, plait_framing *g) {
-  for (plait_framing *h = plait__instance_of(p)->framings; h != NULL;
-       h = h->next)
-    require(h != g, "a framing was added twice");
-  g->next = plait__instance_of(p)->framings;
-  plait__instance_of(p)->framings = g;
+  plait_framing **last = &plait__instance_of(p)->framings;
+  for (; *last != NULL; last = &(*last)->next)
+    require(*last != g, "a framing was added twice");
+  g->next = NULL;
+  *last = g;
 }
 
 /* Never grows in place, and leaves no sense behind: an old pointer shows. */
@@ -299,9 +299,12 @@ void plait_unread(plait_transport *t, const uint8_t *data, size_t len) {
   struct text joined = {0};
   bool tail =
       f->piece != NULL && data > f->piece && data <= f->piece + f->piece_len;
-  require(f->piece != NULL || f->ending, "outside of data_received");
   require(f->old == NULL, "the delivery is the next protocol's");
   require(len > 0, "nothing");
+  if (f->piece == NULL && !f->ending) { /* between deliveries */
+    fake_wait_first(f, data, len);
+    return;
+  }
   if (tail) {
     require(data + len == f->piece + f->piece_len, "not the tail");
     require(f->unread.len == 0, "twice");

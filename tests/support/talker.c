@@ -93,6 +93,10 @@ static void talker_too_long(plait_line *line, size_t seen) {
   text_format(self->trace, "{too long}");
   if (self->scene->close_too_long)
     plait_close(line->base.transport);
+  if (self->scene->skip_too_long)
+    plait_line_skip(line);
+  if (self->scene->raw_too_long)
+    plait_line_set_raw(line, 3);
 }
 
 static void talker_lost(plait_protocol *p, int reason) {

@@ -15,6 +15,8 @@ struct talker_scene {
   size_t max;         /* 0: the default is left alone */
   bool tell_too_long; /* has a line_too_long, which does nothing else */
   bool close_too_long;
+  bool skip_too_long; /* and 3 raw bytes behind it, if |raw_too_long| */
+  bool raw_too_long;
   bool pause; /* in every callback */
 };
 
