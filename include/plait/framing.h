@@ -134,7 +134,8 @@ PLAIT_EXTERN void plait_framing_set_max(plait_framing *f,
 /* From the next byte on, in the middle of a delivery too: |bytes| raw bytes
  * and then frames again, or raw bytes until plait_framing_set_frames() if 0.
  * Outside of its callbacks and with reading not paused, a part of a frame may
- * have come already; it stays what it is, the start of the next frame. */
+ * have come already; it stays what it is, the start of the next frame, which
+ * an end of input in raw mode does not complete. */
 PLAIT_EXTERN void plait_framing_set_raw(plait_framing *f, uint64_t bytes);
 
 /* Frames again.  In the raw callback, |extra| is the tail of the bytes being

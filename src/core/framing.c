@@ -227,7 +227,8 @@ static size_t framing_terminated(plait_framing *f, const uint8_t *data,
 bool plait__framing_end(plait_framing *f) {
   plait_scan found = {0};
 
-  if ((f->carried == 0 && !f->skipping) || f->codec->end == NULL ||
+  /* In raw mode, what the codec hands back would be told as raw bytes. */
+  if (f->in_raw || (f->carried == 0 && !f->skipping) || f->codec->end == NULL ||
       f->codec->end(f->codec, f->state, &found) != PLAIT_FRAME)
     return false;
   assert(found.consumed == 0);
