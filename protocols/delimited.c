@@ -169,7 +169,7 @@ int plait_delimited_scan(const plait_codec *codec, void *state,
     if (done)
       return answer;
   }
-  for (; i < len; i++) {
+  for (;; i++) {
     const uint8_t *at = delimited_find(d, piece + i, len - i);
     if (at == NULL)
       break;

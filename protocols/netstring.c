@@ -42,7 +42,7 @@ static int netstring_body(struct netstring_state *s, const uint8_t *piece,
 
   if (len <= left) {
     s->seen += len;
-    ret->need = left - len < SIZE_MAX ? left - len + 1 : SIZE_MAX;
+    ret->need = left - len + 1; /* 0, which is unknown, if that is too much */
     return PLAIT_MORE;
   }
   if (piece[left] != ',')

@@ -84,6 +84,18 @@ check_lists() {
   done | say 'not named in Makefile.am'
 }
 
+# The folder of corpora goes into tarballs as a whole, so its files are in no
+# list; but each has a target that runs it, and they do not grow for ever.
+check_corpora() {
+  for folder in tests/fuzz/corpus/*; do
+    grep -Fq "X(${folder##*/})" tests/fuzz/harness.h || echo "$folder"
+  done | say 'a corpus without a fuzz target'
+
+  bytes=$(cat tests/fuzz/corpus/*/* | wc -c)
+  [ "$bytes" -le 300000 ] || echo "$bytes" |
+    say 'tests/fuzz/corpus: more than 300,000 bytes'
+}
+
 check_readme() {
   awk '/^```c$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' \
     README.md | cmp - examples/echo.c 2>&1 |
@@ -94,6 +106,7 @@ problems=$(
   check_includes
   check_sizes
   check_lists
+  check_corpora
   check_readme
 )
 [ -z "$problems" ] || {

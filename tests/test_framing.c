@@ -393,6 +393,17 @@ START_TEST(test_start_afresh_inside_a_frame) {
 }
 END_TEST
 
+/* A protocol without a raw callback discards them. */
+START_TEST(test_raw_bytes_that_nobody_wants) {
+  struct framed_subject *s = framed_open(&plain);
+
+  plait_framing_set_raw(&framed_in(s)->framing, 3);
+  framed_feed(s, (const uint8_t *)"xyz\0\1a.", 7);
+  ck_assert_str_eq(s->trace.s, "(a)");
+  free(framed_close(s));
+}
+END_TEST
+
 /* ---- linear time, counted ---------------------------------------------- */
 
 struct counted {
@@ -513,6 +524,7 @@ static Suite *framing_suite(void) {
   tcase_add_test(calls, test_pause_and_go);
   tcase_add_test(calls, test_paused_before_the_first_frame);
   tcase_add_test(calls, test_start_afresh_inside_a_frame);
+  tcase_add_test(calls, test_raw_bytes_that_nobody_wants);
   suite_add_tcase(suite, calls);
   return suite;
 }
