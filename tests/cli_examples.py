@@ -63,5 +63,11 @@ class LineClient(unittest.TestCase):
         self.assertIn("connect", err)
 
 
+class CheckCodec(unittest.TestCase):
+    def test_finds_nothing(self):
+        self.assertEqual(run_program(example("check_codec")),
+                         (0, "nothing is wrong with chunks\n", ""))
+
+
 if __name__ == "__main__":
     run.main()

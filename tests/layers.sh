@@ -45,8 +45,12 @@ check_includes() {
     say 'src/endpoint includes from a layer above'
 
   includes "$from(\.\./|src/|core/|uv/|endpoint/|tests/)" \
-    protocols examples src/cli bench | grep -v '^bench/peers/' |
+    protocols examples src/cli src/testing bench | grep -v '^bench/peers/' |
     say 'only the public headers may be included here'
+  standard='<(plait/[a-z]+|std[a-z]+|string|time)\.h>'
+  includes '[<"]' src/testing |
+    grep -Ev "include[[:space:]]*($standard|\"[a-z_]+\.h\")" |
+    say 'src/testing includes more than plait and standard C'
 
   includes '[<"](uv\.h|uv/.*)[>"]' include src protocols examples tests bench |
     grep -Ev '^(src/uv|bench/peers)/' | grep -Ev '^src/endpoint/.*"uv/' |
