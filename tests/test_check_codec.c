@@ -35,6 +35,7 @@ static const char *const words[BROKEN_MISTAKES] = {
     [BROKEN_WRITES] = "const",
     [BROKEN_SLOW] = "a million frames, whole",
     [BROKEN_GATHERS] = "slower",
+    [BROKEN_TERMINATOR] = "by the terminator",
     [BROKEN_CUT_DELIMITER] = "pieces of 1",
     [BROKEN_AGAIN_SHORT] = "again is not what came last but",
     [BROKEN_AGAIN_OTHER] = "again is not what came last but \"?",

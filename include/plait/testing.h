@@ -61,6 +61,7 @@ typedef struct plait_codec_check {
  * Of each answer it is asked that
  *   - consumed, offset, length and again lie in what came, and FRAME takes a
  *     byte at least;
+ *   - a frame ends as the codec's terminator says, if it has one;
  *   - MORE has a length, and a need, that the frame did not turn out to be
  *     shorter than, and tells the length of a frame that grows: all that came
  *     of it, but for overhead_max bytes;

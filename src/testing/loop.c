@@ -128,6 +128,30 @@ static bool loop_check_again(const plait__loop *l, const plait_scan *found) {
   return plait__loop_report_end(l);
 }
 
+/* The loop finds a frame that ends with the terminator without asking scan: it
+ * has to be this one. */
+static bool loop_check_terminator(plait__loop *l, const plait_scan *found,
+                                  size_t total) {
+  const plait_terminator *t = &l->kit->check.codec->terminator;
+  const uint8_t *frame = l->input->bytes + l->start;
+  size_t payload = total - 1;
+
+  if (!t->used)
+    return true;
+  if (memchr(frame, t->byte, total) != frame + total - 1)
+    return LOOP_FAIL(l,
+                     "FRAME, but it does not end with the first byte %u in "
+                     "it, the terminator",
+                     t->byte);
+  if (t->strip_cr && payload > 0 && frame[payload - 1] == '\r')
+    payload--;
+  if (found->length > 0 ? found->offset == 0 && found->length == payload
+                        : payload == 0)
+    return true;
+  return LOOP_FAIL(l, "length %zu at offset %zu, but %zu by the terminator",
+                   found->length, found->offset, payload);
+}
+
 /* FRAME where |left| bytes were offered, the frame to end at |end|. */
 static bool loop_check_frame(plait__loop *l, const plait_scan *found,
                              size_t left, size_t end) {
@@ -144,6 +168,8 @@ static bool loop_check_frame(plait__loop *l, const plait_scan *found,
   if (found->offset > total || found->length > total - found->offset)
     return LOOP_FAIL(l, "offset %zu and length %zu in a frame of %zu bytes",
                      found->offset, found->length, total);
+  if (!loop_check_terminator(l, found, total))
+    return false;
   if (found->length < l->length_least)
     return LOOP_FAIL(l, "FRAME with length %zu, but MORE had length %zu",
                      found->length, l->length_least);

@@ -285,6 +285,8 @@ static plait_codec_check check_boxes(void) {
                                .state_size = sizeof(struct box),
                                .frame_bytes_max = BOX_MAX,
                                .scan = box_scan};
+  if (broken.mistake == BROKEN_TERMINATOR)
+    broken.codec.terminator = (plait_terminator){.used = true, .byte = '.'};
   if (broken.mistake == BROKEN_STATE)
     broken.codec.state_size = offsetof(struct box, frames);
   return (plait_codec_check){.codec = &broken.codec, .encode = box_encode};

@@ -37,7 +37,9 @@ typedef enum broken_mistake {
   BROKEN_SLOW,    /* looks at the whole piece for each frame */
   BROKEN_GATHERS, /* and looks at all it has gathered for each piece */
 
-  BROKEN_LAST_BOX = BROKEN_GATHERS,
+  BROKEN_TERMINATOR, /* says that the dot is one */
+
+  BROKEN_LAST_BOX = BROKEN_TERMINATOR,
 
   /* Of rows. */
   BROKEN_NOT_ROWS, /* none */
