@@ -74,12 +74,12 @@ static bool delimited_starts(const plait_delimited *d, uint8_t byte) {
   return delimited_has(d, i);
 }
 
-/* The first byte of |len| at |at| that a delimiter starts with, or NULL. */
+/* The first byte of |len| > 0 at |at| that a delimiter starts with, or NULL. */
 static const uint8_t *delimited_find(const plait_delimited *d,
                                      const uint8_t *at, size_t len) {
   size_t window = delimited_has(d, 1) ? DELIMITED_WINDOW : len;
 
-  if (len > 0 && delimited_starts(d, *at)) /* in a row of them: no window */
+  if (delimited_starts(d, *at)) /* in a row of them: no window */
     return at;
   for (; len > 0; window *= 2) {
     size_t n = window < len ? window : len, before = n;

@@ -23,7 +23,7 @@ struct prefixed_state {
   uint8_t field;  /* bytes of the length field so far */
 };
 
-static bool prefixed_has_width(uint32_t width) {
+static inline bool prefixed_has_width(uint32_t width) {
   const unsigned widths = 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 8;
   return width == PLAIT_VARINT || (width <= 8 && widths >> width & 1u);
 }

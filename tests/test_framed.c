@@ -179,6 +179,24 @@ START_TEST(test_skip) {
 }
 END_TEST
 
+/* The next protocol gets what follows the frame, or the rest of it: what a
+ * switch can do here depends on the cut, so it is shown for two. */
+START_TEST(test_switch_when_too_long) {
+  struct speaker_scene scene = {
+      .codec = &bar.codec, .max = 3, .tell_too_long = true, .go = true};
+  scene.skip = _i == 1;
+  struct speaker_subject *s = speaker_open(&scene);
+  speaker_feed(s, (const uint8_t *)"ab|abcd|ef|", 11);
+  ck_assert_str_eq(s->trace.s, "[ab]{too long}after:ef|");
+  free(speaker_close(s));
+  s = speaker_open(&scene);
+  speaker_feed(s, (const uint8_t *)"ab|abcd", 7);
+  speaker_feed(s, (const uint8_t *)"|ef|", 4);
+  ck_assert_str_eq(s->trace.s, "[ab]{too long}after:|ef|");
+  free(speaker_close(s));
+}
+END_TEST
+
 START_TEST(test_delimited_windows) {
   /* Delimiters far behind the first windows, and one that never comes. */
   struct speaker_scene scene = {.codec = &newlines.codec, .end = true};
@@ -490,6 +508,9 @@ START_TEST(test_nothing_wanted) {
   plait_slice unfinished = plait_framed_unfinished(framed);
   ck_assert_uint_eq(unfinished.len, 1);
   ck_assert_int_eq(unfinished.data[0], '1');
+  plait_framed_clear(framed);
+  ck_assert_uint_eq(plait_framed_unfinished(framed).len, 0);
+  plait_framed_skip(framed); /* nothing is too long */
   ck_assert(plait_framed_codec(framed) == &plait_netstring);
   fake_free(f);
 }
@@ -519,6 +540,7 @@ static Suite *framed_suite(void) {
   tcase_add_test(codecs, test_delimited_limits);
   tcase_add_test(codecs, test_delimited_windows);
   tcase_add_test(codecs, test_skip);
+  tcase_add_loop_test(codecs, test_switch_when_too_long, 0, 2);
   tcase_add_test(codecs, test_prefixed);
   tcase_add_test(codecs, test_prefixed_refuses);
   tcase_add_test(codecs, test_prefixed_options);

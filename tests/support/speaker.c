@@ -81,8 +81,12 @@ static void speaker_too_long(plait_framed *framed, size_t seen) {
     text_format(self->trace, "{%zu}", seen);
   else
     text_format(self->trace, "{too long}");
-  if (self->scene->skip)
+  if (self->scene->skip) {
     plait_framed_skip(framed);
+    plait_framed_skip(framed); /* which changes nothing */
+  }
+  if (self->scene->go)
+    speaker_switch(self);
 }
 
 static void speaker_lost(plait_protocol *p, int reason) {

@@ -18,6 +18,7 @@ struct speaker_scene {
   size_t max;         /* 0: the codec's */
   bool tell_too_long; /* has a frame_too_long, which does nothing else */
   bool skip;          /* what is too long */
+  bool go;            /* to another protocol, when something is too long */
   bool show_all;      /* of long payloads, and of what is too long {LENGTH} */
   bool pause;         /* in every callback */
   bool end;           /* the peer ends its side behind the input */
