@@ -132,14 +132,15 @@ static bool cut_in_sizes(plait__kit *kit, plait__input *in, size_t limit) {
   return true;
 }
 
-/* Ways that look the same to a huge input are left out. */
+/* For a long input, ways that look the same are left out. */
 static bool cut_evenly(plait__kit *kit, plait__input *in, size_t limit) {
   const plait__cut whole = {.how = PLAIT__WHOLE},
                    bytes = {PLAIT__PIECES, 1, PLAIT__TRUTH};
 
-  if (in->len > CUTS_HUGE)
+  if (in->len > CUTS_LONG)
     return plait__cut_run(kit, in, limit, whole) &&
-           plait__cut_run(kit, in, limit, bytes);
+           plait__cut_run(kit, in, limit, bytes) &&
+           (in->len > CUTS_HUGE || cut_in_sizes(kit, in, limit));
   return cut_around(kit, in, limit, whole) &&
          cut_around(kit, in, limit, bytes) && cut_in_sizes(kit, in, limit);
 }

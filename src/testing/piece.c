@@ -65,8 +65,7 @@ bool plait__pieces_spoil(plait__pieces *p, const plait__input *in, size_t from,
   uint8_t *bytes = p->bytes + (from - p->at);
   bool same = memcmp(bytes, in->bytes + from, to - from) == 0;
 
-  for (size_t i = 0; i < to - from; i++)
-    bytes[i] = (uint8_t)~bytes[i];
+  memset(bytes, (uint8_t) ~*bytes, to - from);
   return same;
 }
 
