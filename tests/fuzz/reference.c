@@ -48,6 +48,11 @@ static void walk_use(struct walk *w, const struct fuzz_codec *c, size_t max) {
   w->max = fuzz_scene_max(max, c);
 }
 
+static void walk_set_raw(struct walk *w, struct fuzz_action action) {
+  w->raw = action.bytes;
+  w->raw_counted = action.verb != FUZZ_RAW_OPEN;
+}
+
 static void walk_act(struct walk *w) {
   const struct fuzz_codec *codecs = w->scene->codecs;
   struct fuzz_action action = walk_next(w);
@@ -56,8 +61,7 @@ static void walk_act(struct walk *w) {
   case FUZZ_RAW:
   case FUZZ_RAW_OPEN:
   case FUZZ_RAW_EARLY:
-    w->raw = action.bytes;
-    w->raw_counted = action.verb != FUZZ_RAW_OPEN;
+    walk_set_raw(w, action);
     break;
   case FUZZ_MAX:
     walk_use(w, w->codec, action.bytes);
@@ -80,6 +84,7 @@ static void walk_act(struct walk *w) {
     break;
   case FUZZ_NOTHING:
   case FUZZ_RAW_AND_BACK:
+  case FUZZ_CLEAR:
     break;
   }
 }
@@ -104,6 +109,8 @@ static void walk_too_long(struct walk *w) {
   fuzz_trace_word(&w->trace, "{too long}");
   if (action.verb == FUZZ_MAX)
     walk_use(w, w->codec, action.bytes);
+  if (fuzz_scene_is_raw(action))
+    walk_set_raw(w, action);
   if (action.verb == FUZZ_CLOSE)
     walk_stop(w, 0);
   else if (w->scene->too_long == FUZZ_IS_TOLD)
@@ -152,16 +159,16 @@ static void walk_part(struct walk *w) {
 static void walk_between(struct walk *w) {
   struct fuzz_action action = w->scene->outside;
 
-  if (w->over || w->raw > 0)
-    return;
-  if (action.verb != FUZZ_MAX) {
-    w->raw = action.bytes;
-    w->raw_counted = action.verb != FUZZ_RAW_OPEN;
+  if (action.verb == FUZZ_CLEAR) {
+    w->left.len = w->raw = 0;
+    w->skipping = w->raw_outside = false;
+  } else if (w->raw == 0 && action.verb == FUZZ_MAX) {
+    walk_use(w, w->codec, action.bytes);
+    w->stale = w->later.len == 0;
+  } else if (w->raw == 0) {
+    walk_set_raw(w, action);
     w->raw_outside = true;
-    return;
   }
-  walk_use(w, w->codec, action.bytes);
-  w->stale = w->later.len == 0;
 }
 
 struct text fuzz_reference_trace(const struct fuzz_scene *scene,

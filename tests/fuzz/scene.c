@@ -21,7 +21,7 @@ static struct fuzz_action scene_action(uint8_t choice) {
                                  15, 16, 17, 31, 64, 100, 300, 5000};
   unsigned verb = choice % 16;
   struct fuzz_action action = {
-      .verb = verb <= FUZZ_ABORT ? (enum fuzz_verb)verb : FUZZ_NOTHING,
+      .verb = verb <= FUZZ_CLEAR ? (enum fuzz_verb)verb : FUZZ_NOTHING,
       .bytes = bytes[choice / 16],
   };
 
@@ -35,9 +35,14 @@ static size_t scene_cut(uint8_t choice) {
   return choice < 128 ? (size_t)choice + 1 : (choice - 127U) * 37;
 }
 
-static bool scene_is_outside(struct fuzz_action action) {
+bool fuzz_scene_is_raw(struct fuzz_action action) {
   return action.verb == FUZZ_RAW || action.verb == FUZZ_RAW_OPEN ||
-         action.verb == FUZZ_RAW_EARLY || action.verb == FUZZ_MAX;
+         action.verb == FUZZ_RAW_EARLY;
+}
+
+static bool scene_is_outside(struct fuzz_action action) {
+  return fuzz_scene_is_raw(action) || action.verb == FUZZ_MAX ||
+         action.verb == FUZZ_CLEAR;
 }
 
 void fuzz_scene_read(struct fuzz_scene *ret, enum fuzz_kind kind,

@@ -29,7 +29,8 @@ enum fuzz_verb {
   FUZZ_AFRESH,       /* with the other codec */
   FUZZ_SWITCH,       /* to another protocol, with the rest */
   FUZZ_CLOSE,
-  FUZZ_ABORT
+  FUZZ_ABORT,
+  FUZZ_CLEAR /* outside of callbacks: forget what has begun */
 };
 
 struct fuzz_action {
@@ -55,6 +56,9 @@ struct fuzz_scene {
  * chosen too. */
 void fuzz_scene_read(struct fuzz_scene *ret, enum fuzz_kind kind,
                      struct fuzz_input *in);
+
+/* Whether raw bytes are to come. */
+bool fuzz_scene_is_raw(struct fuzz_action action);
 
 /* What |max| comes to with this codec; SIZE_MAX: no limit. */
 size_t fuzz_scene_max(size_t max, const struct fuzz_codec *c);

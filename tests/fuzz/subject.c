@@ -33,7 +33,6 @@ struct run {
   size_t raw;       /* bytes of a run of raw bytes that are to come */
   bool raw_counted; /* by the loop, which goes back by itself */
   bool raw_outside; /* set from outside: no action at its end */
-  bool poisoned;    /* a frame was too long, and the rest is discarded */
   unsigned step, calls, paused;
 };
 
@@ -81,12 +80,15 @@ static void run_set_raw(struct run *run, struct fuzz_action action) {
 static void run_act_outside(struct run *run) {
   struct fuzz_action action = run->scene->outside;
 
-  if (run->fake->closing || run->framing == NULL || run->poisoned ||
-      run->raw > 0)
+  if (run->fake->closing || run->framing == NULL)
     return;
-  if (action.verb == FUZZ_MAX) {
+  if (action.verb == FUZZ_CLEAR) {
+    plait_framing_clear(run->framing);
+    run->raw = 0;
+    run->raw_outside = false;
+  } else if (run->raw == 0 && action.verb == FUZZ_MAX) {
     run_set_max(run, action.bytes);
-  } else if (action.verb != FUZZ_NOTHING) {
+  } else if (run->raw == 0) {
     run_set_raw(run, action);
     run->raw_outside = true;
   }
@@ -141,6 +143,7 @@ static void run_act(struct run *run) {
     plait_abort(&run->fake->head);
     break;
   case FUZZ_NOTHING:
+  case FUZZ_CLEAR:
     break;
   }
 }
@@ -195,8 +198,9 @@ static bool run_too_long(struct run *run, size_t seen) {
     run_set_max(run, action.bytes);
   else if (action.verb == FUZZ_CLOSE)
     plait_close(&run->fake->head);
-  run->poisoned = run->scene->too_long == FUZZ_IS_TOLD;
-  return !run->poisoned;
+  else if (fuzz_scene_is_raw(action))
+    run_set_raw(run, action); /* behind the frame */
+  return run->scene->too_long == FUZZ_IS_SKIPPED;
 }
 
 /* ---- protocols ---------------------------------------------------------- */
@@ -337,6 +341,9 @@ static void run_feed_all(struct run *run, plait_slice wire) {
   }
   run_feed(run, wire.data, at);
   run_act_outside(run);
+  fake_turn(run->fake); /* what was handed back */
+  run_resume(run);
+  run_check_memory(run);
   run_feed(run, wire.data + at, wire.len - at);
 }
 
