@@ -112,6 +112,12 @@ class Delimiters(unittest.TestCase):
                 self.assertIn("--delimiter takes 1 to 16 bytes", err)
                 self.assertIn(r"example: plait serve --delimiter '\r\n'", err)
 
+    def test_not_used(self):
+        status, _, err = run_program(PLAIT, "serve", "line-echo", "tcp:0",
+                                     "--delimiter", "|")
+        self.assertEqual(status, 2)
+        self.assertIn("--delimiter is for delimited-echo", err)
+
     def test_too_many(self):
         words = sum((["--delimiter", "x" * n] for n in range(1, 10)), [])
         status, _, err = run_program(PLAIT, "serve", "delimited-echo", "tcp:0",

@@ -46,6 +46,7 @@ DELIMITED(repeated, PLAIT_BYTES("aaaaaaaaaaaaaaab"));
 DELIMITED(overlapping, PLAIT_BYTES("aab"), PLAIT_BYTES("ab;"));
 DELIMITED(newlines, PLAIT_BYTES("\n"), PLAIT_BYTES("\r\n"), PLAIT_BYTES("\r"));
 DELIMITED(stair, PLAIT_BYTES("ab"), PLAIT_BYTES("abcdef"), PLAIT_BYTES("d"));
+DELIMITED(inner, PLAIT_BYTES("abc"), PLAIT_BYTES("b"));
 DELIMITED(full, PLAIT_BYTES("0"), PLAIT_BYTES("1"), PLAIT_BYTES("2"),
           PLAIT_BYTES("3"), PLAIT_BYTES("4"), PLAIT_BYTES("5"),
           PLAIT_BYTES("6"), PLAIT_BYTES("7"));
@@ -86,6 +87,8 @@ START_TEST(test_delimited_longest) {
       {&stair.codec, 0, WIRE("xabc"), "[x] lost(ETRUNCATED)"},
       {&stair.codec, 0, WIRE("abababcdeabcd"), "[][][][c][e][c] lost(0)"},
       {&stair.codec, 0, WIRE("abab"), "[][] lost(0)"},
+      {&inner.codec, 0, WIRE("xab"), "[xa] lost(0)"},
+      {&inner.codec, 0, WIRE("xabcyabz"), "[x][ya] lost(ETRUNCATED)"},
       {&kept.codec, 0, WIRE("a\nb\n\nc\n\n\n"),
        "[a\\n][b\\n\\n][c\\n\\n][\\n] lost(0)"},
   };

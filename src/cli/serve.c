@@ -169,6 +169,19 @@ static int serve_groups(struct serving *serving, char **words, int count,
   return STATUS_DONE;
 }
 
+/* An option that would have no effect is a mistake. */
+static int serve_check_delimiters(const struct serving *serving,
+                                  const struct delimiters *d) {
+  bool used = d->count == 0;
+  for (int i = 0; i < serving->count; i++) {
+    used |= serving->first[i].service->protocol == &delimited_echo.base;
+  }
+  return used ? STATUS_DONE
+              : wrong_usage(&serve_command,
+                            "--delimiter is for delimited-echo, which is not "
+                            "among the services");
+}
+
 static int serve_listen(plait_runtime *runtime, struct serving *serving) {
   for (int i = 0; i < serving->count; i++) {
     struct served *served = &serving->first[i];
@@ -249,6 +262,9 @@ int serve_main(int argc, char **argv) {
   }
   struct serving serving = {0};
   int status = serve_groups(&serving, argv, count, &options);
+  if (status == STATUS_DONE) {
+    status = serve_check_delimiters(&serving, &options.delimiters);
+  }
   if (status == STATUS_DONE) {
     status = serve(&serving, &options);
   }
