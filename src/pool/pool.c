@@ -8,6 +8,7 @@
 #include "pool/pool.h"
 
 #include <plait/error.h>
+#include <plait/factory.h>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -18,8 +19,7 @@ enum { POOL_THREADS_PER_CPU = 4, POOL_QUEUE_MAX = 65536, POOL_IDLE_MS = 30000 };
 /* ---- the pool ------------------------------------------------------------ */
 
 static plait_pool *pool_of(plait__workers *workers) {
-  return (plait_pool *)(void *)((char *)workers -
-                                offsetof(plait_pool, workers));
+  return plait_container_of(workers, plait_pool, workers);
 }
 
 static void pool_cut(plait__workers *workers) {
@@ -105,12 +105,11 @@ void plait_pool_get_stats(plait_pool *pool, plait_pool_stats *ret) {
 /* ---- tasks --------------------------------------------------------------- */
 
 static plait_task *task_of(plait__job *job) {
-  return (plait_task *)(void *)((char *)job - offsetof(plait_task, job));
+  return plait_container_of(job, plait_task, job);
 }
 
 static void task_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
-  plait_task *task =
-      (plait_task *)(void *)((char *)mail - offsetof(plait_task, mail));
+  plait_task *task = plait_container_of(mail, plait_task, mail);
   plait_runtime *runtime = r->runtime;
   task->done(task, drop ? PLAIT_ECLOSED : task->status);
   plait__runtime_unref(runtime);

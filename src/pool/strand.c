@@ -3,6 +3,7 @@
  * The job is queued or runs exactly while there are calls (|scheduled|), so no
  * two threads are ever in one strand.  It has the reference to the runtime. */
 #include <plait/error.h>
+#include <plait/factory.h>
 
 #include "core/memory.h"
 #include "pool/pool.h"
@@ -25,7 +26,7 @@ static void strand_unlock(plait_strand *strand) {
 }
 
 static plait_strand *strand_of(plait__job *job) {
-  return (plait_strand *)(void *)((char *)job - offsetof(plait_strand, job));
+  return plait_container_of(job, plait_strand, job);
 }
 
 /* ---- the job ------------------------------------------------------------- */
