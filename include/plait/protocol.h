@@ -71,6 +71,12 @@ struct plait_protocol {
   plait_factory *factory;
 };
 
+/* private: something of an instance's that ends before its connection_lost */
+typedef struct plait__attached {
+  struct plait__attached *next, *prev;
+  void (*end)(struct plait__attached *attached);
+} plait__attached;
+
 /* The size of |type|, whose first member must be |base|: a base that is not
  * first does not compile. */
 #define PLAIT_INSTANCE(type, base)                                             \

@@ -10,7 +10,6 @@
 #include <stdio.h>
 
 #include "core/instance.h"
-#include "core/timer.h"
 
 enum { STAGE_NEW, STAGE_MADE, STAGE_EOF, STAGE_LOST };
 
@@ -163,7 +162,9 @@ void plait__deliver_draining(plait__stream *s) {
 
 void plait__deliver_lost(plait__stream *s, plait_protocol *p, int reason) {
   plait_reactor *r = s->reactor;
-  plait__timers_stop(r, p);
+  enter(s);
+  plait__attached_end(p);
+  leave(s);
   check_order(s, p, "connection_lost", STAGE_MADE, STAGE_EOF, STAGE_LOST);
   if (p->ops->connection_lost != NULL) {
     enter(s);

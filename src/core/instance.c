@@ -31,6 +31,41 @@ void plait__instance_free(const plait__os *os, plait_protocol *p) {
   plait__free(os, header);
 }
 
+/* Marks a list that takes no more. */
+static plait__attached over;
+
+bool plait__attach(plait_protocol *p, plait__attached *a) {
+  plait__instance *header = plait__instance_of(p);
+  if (header->attached == &over)
+    return false;
+  a->prev = NULL;
+  a->next = header->attached;
+  if (a->next != NULL)
+    a->next->prev = a;
+  header->attached = a;
+  return true;
+}
+
+void plait__detach(plait_protocol *p, plait__attached *a) {
+  if (a->prev != NULL)
+    a->prev->next = a->next;
+  else
+    plait__instance_of(p)->attached = a->next;
+  if (a->next != NULL)
+    a->next->prev = a->prev;
+  a->next = a->prev = NULL;
+}
+
+void plait__attached_end(plait_protocol *p) {
+  plait__instance *header = plait__instance_of(p);
+  while (header->attached != NULL && header->attached != &over) {
+    plait__attached *a = header->attached;
+    plait__detach(p, a);
+    a->end(a);
+  }
+  header->attached = &over;
+}
+
 void plait__instance_add_framing(plait_protocol *p, plait_framing *f) {
   plait_framing **last = &plait__instance_of(p)->framings;
   for (; *last != NULL; last = &(*last)->next)

@@ -1,27 +1,21 @@
-/* User timers.  The ones of an instance are listed in its header while they
- * run, so that they stop before its connection_lost; a list that is over has
- * the mark |over| instead, and takes no more. */
-#include "core/timer.h"
+/* User timers.  Those of an instance are attached to it while they run, so that
+ * they stop before its connection_lost. */
+#include <plait/timer.h>
 
 #include "core/deliver.h"
 #include "core/instance.h"
 #include "core/runtime.h"
 
-static plait_timer over;
-
 static void timer_unlink(plait_timer *timer) {
-  if (timer->instance == NULL) {
-    plait__runtime_timer_unref(timer->reactor->runtime);
-    return;
-  }
-  plait__instance *header = plait__instance_of(timer->instance);
-  if (timer->prev != NULL)
-    timer->prev->next = timer->next;
+  if (timer->instance != NULL)
+    plait__detach(timer->instance, &timer->attached);
   else
-    header->timers = timer->next;
-  if (timer->next != NULL)
-    timer->next->prev = timer->prev;
-  timer->next = timer->prev = NULL;
+    plait__runtime_timer_unref(timer->reactor->runtime);
+}
+
+static void timer_end(plait__attached *attached) {
+  plait_timer *timer = plait_container_of(attached, plait_timer, attached);
+  plait__wheel_unset(&timer->reactor->wheel, &timer->alarm);
 }
 
 /* False: the instance takes no more timers. */
@@ -30,16 +24,10 @@ static bool timer_link(plait_timer *timer) {
     plait__runtime_timer_ref(timer->reactor->runtime);
     return true;
   }
-  plait__instance *header = plait__instance_of(timer->instance);
   plait__stream *s = plait__stream_of(timer->instance->transport);
-  if (header->timers == &over || s->phase == PLAIT__GONE)
-    return false;
-  timer->prev = NULL;
-  timer->next = header->timers;
-  if (timer->next != NULL)
-    timer->next->prev = timer;
-  header->timers = timer;
-  return true;
+  timer->attached.end = timer_end;
+  return s->phase != PLAIT__GONE &&
+         plait__attach(timer->instance, &timer->attached);
 }
 
 static void timer_set(plait_timer *timer, uint64_t due_ms) {
@@ -101,14 +89,4 @@ void plait_timer_stop(plait_timer *timer) {
 
 bool plait_timer_active(const plait_timer *timer) {
   return plait__alarm_is_set(&timer->alarm);
-}
-
-void plait__timers_stop(plait_reactor *r, plait_protocol *p) {
-  plait__instance *header = plait__instance_of(p);
-  while (header->timers != NULL && header->timers != &over) {
-    plait_timer *timer = header->timers;
-    plait__wheel_unset(&r->wheel, &timer->alarm);
-    timer_unlink(timer);
-  }
-  header->timers = &over;
 }
