@@ -75,6 +75,7 @@ struct plait_protocol {
 typedef struct plait__attached {
   struct plait__attached *next, *prev;
   void (*end)(struct plait__attached *attached);
+  bool waits; /* connection_lost does not come before it is detached */
 } plait__attached;
 
 /* The size of |type|, whose first member must be |base|: a base that is not

@@ -6,15 +6,19 @@
  */
 #include "core/deliver.h"
 #include "core/factory.h"
+#include "core/instance.h"
 
 enum { ATTEND_PASSES = 4, READY_PASSES = 8 };
 
 void plait__attend_switch(plait__stream *s) {
   plait_protocol *old = s->u.leaving;
+  s->waiting = plait__instance_waits(old);
+  if (s->waiting)
+    return;
   plait__deliver_lost(s, old, PLAIT_ESWITCHED);
   s->u.leaving = NULL;
   plait__deliver_made(s);
-  if (s->leftover != NULL)
+  if (s->leftover != NULL || s->rd_end)
     plait__stream_need(s, PLAIT__DUE_READ);
 }
 

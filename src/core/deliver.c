@@ -65,14 +65,18 @@ static inline void leave(plait__stream *s) {
   s->reactor->current = NULL;
 }
 
-/* A switch takes effect before the next event, whatever that is: the new
- * instance gets it, and connection_made before it.  False: that ended the
- * connection. */
-static bool settled(plait__stream *s) {
-  if (s->u.leaving == NULL)
-    return true;
-  plait__attend_switch(s);
-  return s->phase == PLAIT__OPEN;
+/* Who gets the next event.  A switch takes effect before it, whatever it is, so
+ * the new instance gets it, and connection_made before it; unless the old one
+ * has to wait for its tasks: until then events other than data are its own.
+ * NULL: the switch ended the connection. */
+static plait_protocol *receiver(plait__stream *s) {
+  if (s->u.leaving != NULL)
+    plait__attend_switch(s);
+  else
+    return s->head.protocol;
+  if (s->u.leaving != NULL)
+    return s->u.leaving;
+  return s->phase == PLAIT__OPEN ? s->head.protocol : NULL;
 }
 
 void plait__deliver_made(plait__stream *s) {
@@ -90,11 +94,13 @@ static bool settled_for_data(plait__stream *s, const uint8_t *data,
                              size_t len) {
   if (s->u.leaving == NULL)
     return true;
-  if (!settled(s))
+  if (receiver(s) == NULL)
     return false;
-  if (s->paused)
-    plait__stream_unread(s, data, len);
-  return !s->paused;
+  if (!plait__stream_stalled(s))
+    return true;
+  if (!plait__stream_keep(s, data, len))
+    plait__closing(s, PLAIT__ON_FAIL, PLAIT_ENOMEM);
+  return false;
 }
 
 void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len) {
@@ -129,21 +135,19 @@ void plait__deliver_eof(plait__stream *s) {
 }
 
 void plait__deliver_resume(plait__stream *s) {
-  if (!settled(s))
+  plait_protocol *p = receiver(s);
+  if (p == NULL || p->ops->resume_writing == NULL)
     return;
-  plait_protocol *p = s->head.protocol;
   check_order(s, p, "resume_writing", STAGE_MADE, STAGE_EOF, 0);
-  if (p->ops->resume_writing == NULL)
-    return;
   enter(s);
   p->ops->resume_writing(p);
   leave(s);
 }
 
 void plait__deliver_timed_out(plait__stream *s) {
-  if (!settled(s) || s->head.protocol->ops->timed_out == NULL)
+  plait_protocol *p = receiver(s);
+  if (p == NULL || p->ops->timed_out == NULL)
     return;
-  plait_protocol *p = s->head.protocol;
   check_order(s, p, "timed_out", STAGE_MADE, STAGE_EOF, 0);
   enter(s);
   p->ops->timed_out(p);
@@ -151,9 +155,9 @@ void plait__deliver_timed_out(plait__stream *s) {
 }
 
 void plait__deliver_draining(plait__stream *s) {
-  if (!settled(s) || s->head.protocol->ops->draining == NULL)
+  plait_protocol *p = receiver(s);
+  if (p == NULL || p->ops->draining == NULL)
     return;
-  plait_protocol *p = s->head.protocol;
   check_order(s, p, "draining", STAGE_MADE, STAGE_EOF, 0);
   enter(s);
   p->ops->draining(p);
@@ -179,23 +183,25 @@ void plait__deliver_call(plait_reactor *r, plait__stream *s, plait_call *call) {
     call->run(call, NULL);
     return;
   }
-  settled(s);
-  check_order(s, s->head.protocol, "call", STAGE_MADE, STAGE_EOF, 0);
+  plait_protocol *p = receiver(s);
+  if (p == NULL)
+    p = s->head.protocol;
+  check_order(s, p, "call", STAGE_MADE, STAGE_EOF, 0);
   r->current = s;
-  call->run(call, s->head.protocol);
+  call->run(call, p);
   leave(s);
 }
 
-void plait__deliver_timer(plait_timer *timer) {
-  plait_protocol *p = timer->instance;
-  if (p == NULL) {
-    timer->fn(timer);
-    return;
-  }
-  plait__stream *s = plait__stream_of(p->transport);
-  check_order(s, p, "timer", STAGE_MADE, STAGE_EOF, 0);
+void plait__deliver_performance(plait__stream *s, plait_protocol *p,
+                                const char *what, void (*fn)(void *arg),
+                                void *arg) {
+  (void)p;
+  (void)what;
+  check_order(s, p, what, STAGE_MADE, STAGE_EOF, 0);
   enter(s);
-  timer->fn(timer);
+  fn(arg);
   leave(s);
+  if (s->u.leaving != NULL)
+    plait__stream_need(s, PLAIT__DUE_SWITCH); /* it may have waited for this */
   plait__attend(s);
 }

@@ -66,6 +66,13 @@ void plait__attached_end(plait_protocol *p) {
   header->attached = &over;
 }
 
+bool plait__instance_waits(const plait_protocol *p) {
+  const plait__attached *a = plait__instance_of(p)->attached;
+  while (a != NULL && !a->waits)
+    a = a->next;
+  return a != NULL;
+}
+
 void plait__instance_add_framing(plait_protocol *p, plait_framing *f) {
   plait_framing **last = &plait__instance_of(p)->framings;
   for (; *last != NULL; last = &(*last)->next)

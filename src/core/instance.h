@@ -39,6 +39,9 @@ void plait__detach(plait_protocol *p, plait__attached *a);
 /* Ends all of them, each detached first, and takes no more. */
 void plait__attached_end(plait_protocol *p);
 
+/* Whether the end of |p| has to wait for something that is attached. */
+bool plait__instance_waits(const plait_protocol *p);
+
 /* |f|'s carry is freed with |p|. */
 void plait__instance_add_framing(plait_protocol *p, plait_framing *f);
 

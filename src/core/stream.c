@@ -17,7 +17,8 @@ static plait__stream *stream_of_socket(plait__socket *socket) {
 
 void plait__stream_watch(plait__stream *s) {
   unsigned interest = 0;
-  bool reads = s->phase != PLAIT__OPEN || (!s->paused && s->leftover == NULL);
+  bool reads = s->phase != PLAIT__OPEN ||
+               (!plait__stream_stalled(s) && s->leftover == NULL);
   if (s->phase == PLAIT__GONE)
     return;
   if (reads && !s->rd_end && s->phase != PLAIT__CONNECTING)
@@ -38,7 +39,7 @@ void plait__stream_watch(plait__stream *s) {
  * that came before it may still wait. */
 static void stream_failed(plait__stream *s) {
   s->interest = 0;
-  if (s->phase == PLAIT__OPEN && s->paused) {
+  if (s->phase == PLAIT__OPEN && plait__stream_stalled(s)) {
     plait__closing(s, PLAIT__ON_FAIL, PLAIT_ECONNRESET);
     return;
   }

@@ -70,7 +70,7 @@ static bool read_once(plait__stream *s, int code_at_end) {
 
 static bool read_allowed(const plait__stream *s) {
   if (s->phase == PLAIT__OPEN)
-    return !s->paused && s->leftover == NULL && !s->rd_end;
+    return !plait__stream_stalled(s) && s->leftover == NULL && !s->rd_end;
   return s->phase != PLAIT__GONE && !s->rd_end;
 }
 
@@ -84,7 +84,8 @@ void plait__stream_read(plait__stream *s) {
 /* One more delivery of what is left.  False: there is none, or it was not even
  * partly consumed. */
 static bool read_out_leftover(plait__stream *s) {
-  if (s->phase != PLAIT__OPEN || s->paused || s->leftover == NULL)
+  if (s->phase != PLAIT__OPEN || plait__stream_stalled(s) ||
+      s->leftover == NULL)
     return false;
   size_t before = s->leftover->len;
   plait__stream_reread(s);
@@ -168,13 +169,13 @@ static void reread_end(plait__stream *s) {
 }
 
 void plait__stream_reread(plait__stream *s) {
-  if (s->phase != PLAIT__OPEN || s->paused)
+  if (s->phase != PLAIT__OPEN || plait__stream_stalled(s))
     return;
   if (s->leftover != NULL)
     reread_leftover(s);
   else if (s->rd_end && !s->rd_told)
     reread_end(s);
-  if (s->phase == PLAIT__OPEN && !s->paused &&
+  if (s->phase == PLAIT__OPEN && !plait__stream_stalled(s) &&
       (s->leftover != NULL || (s->rd_end && !s->rd_told)))
     plait__stream_need(s, PLAIT__DUE_READ);
 }

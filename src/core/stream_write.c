@@ -284,7 +284,7 @@ writev_slowly(plait__stream *s, const plait_slice *v, size_t n) {
  * in a callback that has written before, a queue below the high-water mark is
  * below the hard limit too, nothing is blocked, and all leaves with the
  * callback. */
-static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
+bool plait__stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
   plait__stream *s = plait__stream_of(t);
   if (!s->wr_end && !s->tight && s->queue.bytes <= s->high &&
       plait__queue_append(&s->queue, &s->reactor->outbox, v, n,
@@ -293,7 +293,7 @@ static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
   return writev_slowly(s, v, n);
 }
 
-static bool stream_write_owned(plait_transport *t, const void *data, size_t len,
+bool plait__stream_write_owned(plait_transport *t, const void *data, size_t len,
                                plait_release_fn *release, void *arg) {
   plait__stream *s = plait__stream_of(t);
   bool allowed = write_allowed(s);
@@ -305,46 +305,6 @@ static bool stream_write_owned(plait_transport *t, const void *data, size_t len,
     return false;
   return write_queued(s, len);
 }
-
-/* ---- the other verbs ----------------------------------------------------- */
-
-static void stream_write_eof(plait_transport *t) {
-  plait__stream *s = plait__stream_of(t);
-  if (s->phase != PLAIT__OPEN || s->wr_end)
-    return;
-  s->wr_end = true;
-  plait__stream_need(s, PLAIT__DUE_FLUSH);
-}
-
-static void stream_close(plait_transport *t, int reason) {
-  plait__closing(plait__stream_of(t), PLAIT__ON_CLOSE, reason);
-}
-
-static void stream_abort(plait_transport *t) {
-  plait__closing(plait__stream_of(t), PLAIT__ON_ABORT, PLAIT_ECANCELED);
-}
-
-static void stream_pause(plait_transport *t) {
-  plait__stream_of(t)->paused = true;
-}
-
-static void stream_resume(plait_transport *t) {
-  plait__stream *s = plait__stream_of(t);
-  if (!s->paused || s->phase != PLAIT__OPEN)
-    return;
-  s->paused = false;
-  plait__stream_need(s, PLAIT__DUE_READ);
-}
-
-const plait__transport_ops plait__stream_ops = {
-    .writev = stream_writev,
-    .write_owned = stream_write_owned,
-    .write_eof = stream_write_eof,
-    .close = stream_close,
-    .abort = stream_abort,
-    .pause = stream_pause,
-    .resume = stream_resume,
-};
 
 void plait__stream_run_waiters(plait__stream *s, plait_protocol *p) {
   plait_call *call = s->waiters;
