@@ -1,15 +1,20 @@
 /* The contract over the kernel: TCP, UNIX sockets and socket pairs, on one
- * reactor and on three. */
+ * reactor and on three, with callbacks on reactors and on workers. */
 #include <check.h>
 #include <stdlib.h>
 
 #include "contract/contract.h"
 
-static const unsigned reactors[] = {1, 3};
+static const struct contract_mode modes[] = {
+    {"1", 1, PLAIT_ON_REACTOR},
+    {"3", 3, PLAIT_ON_REACTOR},
+    {"1w", 1, PLAIT_ON_WORKERS},
+    {"3w", 3, PLAIT_ON_WORKERS},
+};
 
 enum {
-  REACTORS = sizeof reactors / sizeof *reactors,
-  CELLS = (int)MEDIA * REACTORS,
+  MODES = sizeof modes / sizeof *modes,
+  CELLS = (int)MEDIA * MODES,
   DEADLINE_S = 120
 };
 
@@ -20,11 +25,13 @@ static struct world world;
 START_TEST(contract_holds) {
   const struct behaviour *b = contract_behaviour((unsigned)_i / CELLS);
   unsigned cell = (unsigned)_i % CELLS;
-  enum medium medium = (enum medium)(cell / REACTORS);
+  enum medium medium = (enum medium)(cell / MODES);
+  const struct contract_mode *mode = &modes[cell % MODES];
   ck_assert_ptr_nonnull(b);
   if (!contract_applies(b, medium, ON_KERNEL))
     return;
-  world_init(&world, &world_kernel, medium, reactors[cell % REACTORS]);
+  world_init(&world, &world_kernel, medium, mode->reactors);
+  world.dispatch = mode->dispatch;
   b->check(&world);
 }
 END_TEST
@@ -42,7 +49,7 @@ static Suite *contract_suite(void) {
 }
 
 int main(void) {
-  contract_print_table(ON_KERNEL, reactors, REACTORS);
+  contract_print_table(ON_KERNEL, modes, MODES);
   SRunner *runner = srunner_create(contract_suite());
   srunner_run_all(runner, CK_NORMAL);
   int failed = srunner_ntests_failed(runner);

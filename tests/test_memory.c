@@ -15,7 +15,7 @@ static struct world world;
 
 /* ---- the contract --------------------------------------------------------*/
 
-static const unsigned reactors[] = {1};
+static const struct contract_mode mode = {"1", 1, PLAIT_ON_REACTOR};
 
 START_TEST(contract_holds) {
   const struct behaviour *b = contract_behaviour((unsigned)_i / MEDIA);
@@ -294,7 +294,7 @@ static void add_memory(Suite *s) {
 }
 
 int main(void) {
-  contract_print_table(ON_MEMORY, reactors, 1);
+  contract_print_table(ON_MEMORY, &mode, 1);
   Suite *s = suite_create("memory");
   add_contract(s);
   add_time(s);

@@ -15,6 +15,7 @@
 
 #include <plait/call.h>
 #include <plait/export.h>
+#include <plait/protocol.h>
 
 PLAIT_BEGIN
 
@@ -28,6 +29,9 @@ typedef struct plait__job {
   void (*finished)(struct plait__job *job); /* likewise, when it is counted */
   void (*dropped)(struct plait__job *job, int code); /* it will not run */
   const char *name;
+  /* An _Atomic(unsigned): jobs that run for what has one reference to the
+   * runtime for all of them; NULL: this one has its own. */
+  void *busy;
   uint64_t since_ns; /* queued, then begun */
   bool queued;
 } plait__job;
@@ -56,6 +60,11 @@ struct plait_task {
   const char *name; /* for messages about a task that does not return */
 
   /* private */
+  plait__attached attached; /* plait_defer(): to |owner| */
+  plait_protocol *owner;
+  plait_task *before, *after; /* of its owner's */
+  unsigned flags;
+  bool waits, cancelled; /* for |before| */
   plait__mail mail;
   plait_reactor *reactor;
   plait_pool *pool;
@@ -73,9 +82,31 @@ PLAIT_EXTERN plait_pool *plait_runtime_pool(plait_runtime *runtime);
  * is no thread, and none could be started.  After a code the task is yours. */
 PLAIT_EXTERN int plait_pool_submit(plait_pool *pool, plait_task *task);
 
+enum { PLAIT_HOLD_READING = 1u };
+
+/* Work for the connection of |t|: like plait_pool_submit(), but its tasks are
+ * done one at a time and in order, and |done| comes in its serial context, as
+ * one of its callbacks.  With PLAIT_HOLD_READING in |flags| no data and no end
+ * of input are delivered before |done|, so that replies keep the order of the
+ * requests.
+ *
+ * When the connection is lost, its socket closes at once; a task that runs is
+ * waited for and gets its |done|, then those that wait get
+ * done(PLAIT_ECANCELED), then comes connection_lost.  After a switch of
+ * protocols the old instance gets its connection_lost when its tasks are done.
+ * So |task| may lie in the instance, and |work| may read what the connection's
+ * callbacks leave alone meanwhile.
+ *
+ * 0; PLAIT_ECLOSED: the connection is gone; PLAIT_ENOMEM; and, if none of its
+ * tasks is under way, what plait_pool_submit() answers (if one is, |done| gets
+ * it).  In the connection's serial context. */
+PLAIT_EXTERN int plait_defer(plait_transport *t, plait_task *task,
+                             unsigned flags);
+
 /* Takes |task| out of the queue: 0, and done(PLAIT_ECANCELED) follows, not from
  * inside this call.  PLAIT_EBUSY: it runs, or is done; nothing changes.  On the
- * reactor that submitted. */
+ * reactor that submitted, or in the serial context of the connection that
+ * deferred it. */
 PLAIT_EXTERN int plait_task_cancel(plait_task *task);
 
 typedef struct plait_pool_stats {

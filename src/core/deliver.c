@@ -11,33 +11,7 @@
 
 #include "core/instance.h"
 
-enum { STAGE_NEW, STAGE_MADE, STAGE_EOF, STAGE_LOST };
-
 #if PLAIT_DEBUG
-static const char *const stage_names[] = {"before connection_made", "open",
-                                          "after eof_received",
-                                          "after connection_lost"};
-
-static void check_order(plait__stream *s, plait_protocol *p, const char *call,
-                        unsigned from, unsigned to, unsigned next) {
-  plait_reactor *r = s->reactor;
-  plait__instance *header = plait__instance_of(p);
-  char text[256];
-  if (r->current != NULL) {
-    snprintf(text, sizeof text,
-             "law 1: %s of protocol \"%s\" inside a callback", call,
-             p->ops->name);
-    r->os->fatal(text);
-  }
-  if (header->stage < from || header->stage > to) {
-    snprintf(text, sizeof text, "law 2: %s of protocol \"%s\" %s", call,
-             p->ops->name, stage_names[header->stage]);
-    r->os->fatal(text);
-  }
-  if (next > header->stage)
-    header->stage = next;
-}
-
 void plait__check_home(const plait__stream *s, const char *function) {
   plait_reactor *here = plait__here();
   if (here == s->reactor)
@@ -51,9 +25,12 @@ void plait__check_home(const plait__stream *s, const char *function) {
            function, s->reactor->index, where);
   s->reactor->os->fatal(text);
 }
-#else
-#define check_order(s, p, call, from, to, next) ((void)0)
 #endif
+
+/* The reactor has one callback at a time, whosever it is. */
+#define check_order(s, p, call, from, to, next)                                \
+  plait__check_order((s)->reactor->os, (s)->reactor->current != NULL, (p),     \
+                     (call), (from), (to), (next))
 
 static inline void enter(plait__stream *s) {
   s->reactor->current = s;
@@ -81,7 +58,8 @@ static plait_protocol *receiver(plait__stream *s) {
 
 void plait__deliver_made(plait__stream *s) {
   plait_protocol *p = s->head.protocol;
-  check_order(s, p, "connection_made", STAGE_NEW, STAGE_NEW, STAGE_MADE);
+  check_order(s, p, "connection_made", PLAIT__STAGE_NEW, PLAIT__STAGE_NEW,
+              PLAIT__STAGE_MADE);
   if (p->ops->connection_made == NULL)
     return;
   enter(s);
@@ -107,7 +85,8 @@ void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len) {
   if (!settled_for_data(s, data, len))
     return;
   plait_protocol *p = s->head.protocol;
-  check_order(s, p, "data_received", STAGE_MADE, STAGE_MADE, STAGE_MADE);
+  check_order(s, p, "data_received", PLAIT__STAGE_MADE, PLAIT__STAGE_MADE,
+              PLAIT__STAGE_MADE);
   if (p->ops->data_received == NULL)
     return;
   enter(s);
@@ -119,7 +98,8 @@ bool plait__deliver_last_frame(plait__stream *s) {
   plait_protocol *p = s->head.protocol;
   if (plait__instance_of(p)->framings == NULL)
     return false;
-  check_order(s, p, "data_received", STAGE_MADE, STAGE_MADE, STAGE_MADE);
+  check_order(s, p, "data_received", PLAIT__STAGE_MADE, PLAIT__STAGE_MADE,
+              PLAIT__STAGE_MADE);
   enter(s);
   bool any = plait__instance_end(p);
   leave(s);
@@ -128,7 +108,8 @@ bool plait__deliver_last_frame(plait__stream *s) {
 
 void plait__deliver_eof(plait__stream *s) {
   plait_protocol *p = s->head.protocol;
-  check_order(s, p, "eof_received", STAGE_MADE, STAGE_MADE, STAGE_EOF);
+  check_order(s, p, "eof_received", PLAIT__STAGE_MADE, PLAIT__STAGE_MADE,
+              PLAIT__STAGE_EOF);
   enter(s);
   p->ops->eof_received(p);
   leave(s);
@@ -138,7 +119,7 @@ void plait__deliver_resume(plait__stream *s) {
   plait_protocol *p = receiver(s);
   if (p == NULL || p->ops->resume_writing == NULL)
     return;
-  check_order(s, p, "resume_writing", STAGE_MADE, STAGE_EOF, 0);
+  check_order(s, p, "resume_writing", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   p->ops->resume_writing(p);
   leave(s);
@@ -148,7 +129,7 @@ void plait__deliver_timed_out(plait__stream *s) {
   plait_protocol *p = receiver(s);
   if (p == NULL || p->ops->timed_out == NULL)
     return;
-  check_order(s, p, "timed_out", STAGE_MADE, STAGE_EOF, 0);
+  check_order(s, p, "timed_out", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   p->ops->timed_out(p);
   leave(s);
@@ -158,7 +139,7 @@ void plait__deliver_draining(plait__stream *s) {
   plait_protocol *p = receiver(s);
   if (p == NULL || p->ops->draining == NULL)
     return;
-  check_order(s, p, "draining", STAGE_MADE, STAGE_EOF, 0);
+  check_order(s, p, "draining", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   p->ops->draining(p);
   leave(s);
@@ -169,7 +150,8 @@ void plait__deliver_lost(plait__stream *s, plait_protocol *p, int reason) {
   enter(s);
   plait__attached_end(p);
   leave(s);
-  check_order(s, p, "connection_lost", STAGE_MADE, STAGE_EOF, STAGE_LOST);
+  check_order(s, p, "connection_lost", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF,
+              PLAIT__STAGE_LOST);
   if (p->ops->connection_lost != NULL) {
     enter(s);
     p->ops->connection_lost(p, reason);
@@ -186,7 +168,7 @@ void plait__deliver_call(plait_reactor *r, plait__stream *s, plait_call *call) {
   plait_protocol *p = receiver(s);
   if (p == NULL)
     p = s->head.protocol;
-  check_order(s, p, "call", STAGE_MADE, STAGE_EOF, 0);
+  check_order(s, p, "call", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   r->current = s;
   call->run(call, p);
   leave(s);
@@ -195,9 +177,7 @@ void plait__deliver_call(plait_reactor *r, plait__stream *s, plait_call *call) {
 void plait__deliver_performance(plait__stream *s, plait_protocol *p,
                                 const char *what, void (*fn)(void *arg),
                                 void *arg) {
-  (void)p;
-  (void)what;
-  check_order(s, p, what, STAGE_MADE, STAGE_EOF, 0);
+  check_order(s, p, what, PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   fn(arg);
   leave(s);

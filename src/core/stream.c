@@ -1,6 +1,7 @@
 /* The life of a stream and its descriptor's events. */
 #include "core/stream.h"
 
+#include "core/away.h"
 #include "core/connector.h"
 #include "core/deliver.h"
 #include "core/factory.h"
@@ -139,15 +140,18 @@ static void stream_set_peer(plait__stream *s, const plait_address *peer) {
 static int stream_equip(plait__stream *s, plait_factory *factory,
                         const plait_protocol_ops *ops) {
   plait_reactor *r = s->reactor;
-  plait_protocol *p = plait__instance_new(r->os, ops, &s->head, factory);
-  if (p == NULL)
-    return PLAIT_ENOMEM;
+  int code = 0;
   s->head.slot = plait__slot_take(r->slots, r->os, &s->head);
-  if (s->head.slot == NULL) {
-    plait__instance_free(r->os, p);
+  if (s->head.slot == NULL)
     return PLAIT_ENOMEM;
+  if (factory->dispatch == PLAIT_ON_WORKERS)
+    code = plait__away_new(s, factory, ops);
+  else
+    s->head.protocol = plait__instance_new(r->os, ops, &s->head, factory);
+  if (s->head.protocol == NULL) {
+    plait__slot_release(r->slots, s->head.slot);
+    return code != 0 ? code : PLAIT_ENOMEM;
   }
-  s->head.protocol = p;
   return 0;
 }
 
@@ -212,8 +216,11 @@ void plait__stream_hold(plait__stream *s) {
 void plait__stream_unhold(plait__stream *s) {
   plait_reactor *r = s->reactor;
   plait_runtime *runtime = r->runtime;
-  if (--s->holds > 0)
+  if (--s->holds > 0) {
+    if (s->holds == 1 && s->phase == PLAIT__GONE && plait__stream_is_away(s))
+      plait__away_lost(s); /* and with its acknowledgement the last one goes */
     return;
+  }
   if (s->head.protocol != NULL)
     stream_end(s);
   else if (s->u.connector != NULL)

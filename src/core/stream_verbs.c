@@ -61,6 +61,10 @@ static bool verb_stopped(const plait_transport *t, const plait_protocol *p) {
          plait__stream_stalled(s);
 }
 
+static bool verb_gone(const plait_transport *t) {
+  return plait__stream_of(t)->phase == PLAIT__GONE;
+}
+
 static plait_protocol *verb_switch_to(plait_transport *t,
                                       const plait_protocol_ops *ops,
                                       const uint8_t *rest, size_t len) {
@@ -149,8 +153,9 @@ static void verb_stats(const plait_transport *t, plait_transport_stats *ret) {
 
 /* ---- for other parts of plait -------------------------------------------- */
 
-static void verb_retain(plait_transport *t) {
+static void *verb_retain(plait_transport *t) {
   plait__stream_hold(plait__stream_of(t));
+  return NULL;
 }
 
 static void verb_release(plait_transport *t) {
@@ -205,6 +210,7 @@ const plait__transport_ops plait__stream_ops = {
     .stats = verb_stats,
     .fail = verb_fail,
     .stopped = verb_stopped,
+    .gone = verb_gone,
     .hold_data = verb_hold_data,
     .retain = verb_retain,
     .release = verb_release,

@@ -8,6 +8,7 @@
  */
 #include <stdatomic.h>
 
+#include "core/away.h"
 #include "core/deliver.h"
 #include "core/factory.h"
 #include "core/runtime.h"
@@ -19,6 +20,8 @@ void plait__stream_publish(plait__stream *s) {
     room++;
   s->published = bytes > 0;
   atomic_store_explicit(&s->head.slot->room, room, memory_order_relaxed);
+  if (plait__stream_is_away(s))
+    plait__away_publish(s);
 }
 
 /* plait_write()'s answer. */
@@ -198,10 +201,12 @@ static void write_rest(plait__stream *s, const uint8_t *data, size_t len) {
     /* The queue has settled: what remains of a big write is not gathered. */
     plait__segment pin = {data, len, plait__chunk_release, chunk,
                           (uint32_t)(PLAIT__CHUNK_BYTES - len)};
-    if (plait__queue_refer(&s->queue, &r->outbox, r->os, pin))
-      chunk->references++;
-    else
+    if (plait__queue_refer(&s->queue, &r->outbox, r->os, pin)) {
+      plait__chunk_ref(chunk);
+      chunk->fill = PLAIT__CHUNK_BYTES;
+    } else {
       write_no_memory(s);
+    }
     return;
   }
   if (!plait__queue_copy(&s->queue, &r->outbox, r->os, data, len))
@@ -311,8 +316,10 @@ void plait__stream_run_waiters(plait__stream *s, plait_protocol *p) {
   s->waiters = NULL;
   while (call != NULL) {
     plait_call *next = call->next;
-    plait__deliver_call(s->reactor, p != NULL ? s : NULL, call);
-    plait__runtime_unref(s->reactor->runtime);
+    if (p == NULL || !plait__stream_is_away(s) || !plait__away_call(s, call)) {
+      plait__deliver_call(s->reactor, p != NULL ? s : NULL, call);
+      plait__runtime_unref(s->reactor->runtime);
+    }
     call = next;
   }
 }

@@ -50,11 +50,13 @@ typedef struct plait__transport_ops {
   void (*fail)(plait_transport *t, int code);
   /* Whether |p| must get no more data now: see plait__transport_stopped(). */
   bool (*stopped)(const plait_transport *t, const plait_protocol *p);
-  /* Data is held back as long as there is one more hold than there are unholds.
-   */
+  /* Whether the descriptor is closed: connection_lost comes next. */
+  bool (*gone)(const plait_transport *t);
+  /* Data and the end of input are held back, or no more. */
   void (*hold_data)(plait_transport *t, bool hold);
-  /* connection_lost waits for the release. */
-  void (*retain)(plait_transport *t);
+  /* connection_lost waits for the release.  Answers where jobs that run for the
+   * connection are counted (see plait__job), NULL if there is only one. */
+  void *(*retain)(plait_transport *t);
   void (*release)(plait_transport *t);
   /* Sets or stops what rings for |timer|.  False: the connection is gone, or
    * out of memory. */

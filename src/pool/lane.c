@@ -15,6 +15,7 @@
 #include <plait/error.h>
 
 #include "core/memory.h"
+#include "core/runtime.h"
 
 struct plait__lane_thread {
   plait__lane *lane;
@@ -144,6 +145,16 @@ static uint64_t thread_rest(plait__lane_thread *t) {
   return PLAIT__STEP_END;
 }
 
+/* Under the lock: |job| begins or ends.  Of several that run for one
+ * connection the first one and the last one count. */
+static void lane_hold(plait__lane *lane, const plait__job *job, bool begins) {
+  atomic_uint *busy = job->busy;
+  if (begins)
+    lane->held += busy == NULL || atomic_fetch_add(busy, 1) == 0;
+  else
+    lane->held -= busy == NULL || atomic_fetch_sub(busy, 1) == 1;
+}
+
 /* Under the lock: the oldest job begins. */
 static plait__job *thread_take(plait__lane_thread *t, uint64_t now_ns) {
   plait__lane *lane = t->lane;
@@ -153,6 +164,7 @@ static plait__job *thread_take(plait__lane_thread *t, uint64_t now_ns) {
   queue_remove(lane, job);
   t->job = job;
   lane->running++;
+  lane_hold(lane, job, true);
   if (now_ns - job->since_ns > lane->wait_max_ns)
     lane->wait_max_ns = now_ns - job->since_ns;
   job->since_ns = now_ns;
@@ -167,6 +179,7 @@ static void thread_run(plait__lane_thread *t, plait__job *job) {
   plait__lane_lock(lane);
   t->job = NULL;
   lane->running--;
+  lane_hold(lane, job, false);
   lane->done++;
   if (took_ns > lane->run_max_ns)
     lane->run_max_ns = took_ns;
@@ -305,15 +318,22 @@ void plait__lane_cut(plait__lane *lane) {
   lane_drop(job, PLAIT_ECANCELED);
 }
 
-unsigned plait__lane_running(plait__lane *lane, const char **ret_name) {
-  *ret_name = NULL;
+int plait__lane_running(plait__lane *lane, const char **ret_name,
+                        bool *ret_young) {
+  uint64_t old_ns = (uint64_t)PLAIT__STUCK_MS * 1000000;
   plait__lane_lock(lane);
-  unsigned running = lane->running;
-  for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
-    if (t->job != NULL && t->job->name != NULL)
+  uint64_t now_ns = lane->os->now_ns();
+  int held = lane->held;
+  for (plait__lane_thread *t = lane->all; t != NULL; t = t->next) {
+    if (t->job == NULL)
+      continue;
+    if (t->job->name != NULL)
       *ret_name = t->job->name;
+    if (now_ns - t->job->since_ns < old_ns)
+      *ret_young = true;
+  }
   plait__lane_unlock(lane);
-  return running;
+  return held;
 }
 
 /* Whether somebody is still in lane_send(): the thread that ran the last job

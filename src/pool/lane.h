@@ -26,6 +26,7 @@ typedef struct plait__lane {
   /* all under the lock */
   plait__job *first, *last;
   unsigned queued, running, threads, idle;
+  int held; /* references to the runtime that running jobs account for */
   plait__lane_thread *idle_first; /* parked, the latest first */
   plait__lane_thread *waking;     /* woken or started, and not running yet */
   plait__lane_thread *all;        /* those that have ended included */
@@ -46,8 +47,12 @@ bool plait__lane_remove(plait__lane *lane, plait__job *job);
 /* Nothing begins from now on: what is queued is dropped with PLAIT_ECANCELED.
  */
 void plait__lane_cut(plait__lane *lane);
-/* How many jobs run; |ret_name| is that of one, NULL if none has a name. */
-unsigned plait__lane_running(plait__lane *lane, const char **ret_name);
+/* How many references to the runtime running jobs account for, here less what
+ * other lanes' jobs for the same do.  |ret_name| becomes the name of one, if
+ * one has a name; |ret_young| becomes true if one has begun less than
+ * PLAIT__STUCK_MS ago. */
+int plait__lane_running(plait__lane *lane, const char **ret_name,
+                        bool *ret_young);
 /* Ends all threads.  Nothing is queued and nothing runs. */
 void plait__lane_fini(plait__lane *lane);
 

@@ -28,13 +28,18 @@ static void pool_cut(plait__workers *workers) {
   plait__lane_cut(&pool->strands);
 }
 
-static unsigned pool_running(plait__workers *workers, const char **ret_name) {
+static unsigned pool_running(plait__workers *workers, const char **ret_name,
+                             bool *ret_young) {
   plait_pool *pool = pool_of(workers);
-  const char *task, *call;
-  unsigned tasks = plait__lane_running(&pool->tasks, &task);
-  unsigned calls = plait__lane_running(&pool->strands, &call);
-  *ret_name = task != NULL ? task : tasks > 0 ? "a task" : "a strand's call";
-  return tasks + calls;
+  const char *task = NULL, *call = NULL;
+  *ret_young = false;
+  int tasks = plait__lane_running(&pool->tasks, &task, ret_young);
+  int calls = plait__lane_running(&pool->strands, &call, ret_young);
+  *ret_name = task != NULL   ? task
+              : call != NULL ? call
+              : tasks > 0    ? "a task"
+                             : "a strand's call";
+  return tasks + calls > 0 ? (unsigned)(tasks + calls) : 0;
 }
 
 static void pool_close(plait__workers *workers) {
@@ -126,24 +131,36 @@ static void task_finished(plait__job *job) {
   plait__reactor_mail(task->reactor, &task->mail);
 }
 
-static void task_dropped(plait__job *job, int code) {
-  plait_task *task = task_of(job);
+void plait__task_drop(plait_task *task, int code) {
   task->status = code;
   atomic_fetch_add(&task->pool->cancelled, 1);
-  task_finished(job);
+  task->job.finished(&task->job);
+}
+
+static void task_dropped(plait__job *job, int code) {
+  plait__task_drop(task_of(job), code);
+}
+
+void plait__task_prepare(plait_task *task, plait_pool *pool,
+                         plait_reactor *reactor,
+                         void (*finished)(plait__job *job)) {
+  task->reactor = reactor;
+  task->pool = pool;
+  task->status = 0;
+  task->owner = NULL;
+  task->before = task->after = NULL;
+  task->waits = task->cancelled = false;
+  task->job = (plait__job){.name = task->name,
+                           .run = task_run,
+                           .finished = finished,
+                           .dropped = task_dropped};
 }
 
 int plait_pool_submit(plait_pool *pool, plait_task *task) {
-  plait_reactor *r = plait__here();
+  plait_reactor *r = plait_reactor_current();
   if (r == NULL || r->runtime != pool->runtime)
     return plait__fail(PLAIT_EINVAL, "submit: not on a reactor of the pool");
-  task->reactor = r;
-  task->pool = pool;
-  task->status = 0;
-  task->job = (plait__job){.name = task->name,
-                           .run = task_run,
-                           .finished = task_finished,
-                           .dropped = task_dropped};
+  plait__task_prepare(task, pool, r, task_finished);
   plait__runtime_ref(pool->runtime);
   int code = plait__lane_push(&pool->tasks, &task->job);
   if (code == 0)
@@ -153,8 +170,10 @@ int plait_pool_submit(plait_pool *pool, plait_task *task) {
 }
 
 int plait_task_cancel(plait_task *task) {
+  if (task->owner != NULL && plait__defer_cancel(task))
+    return 0;
   if (!plait__lane_remove(&task->pool->tasks, &task->job))
     return PLAIT_EBUSY;
-  task_dropped(&task->job, PLAIT_ECANCELED);
+  plait__task_drop(task, PLAIT_ECANCELED);
   return 0;
 }

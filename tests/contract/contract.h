@@ -45,8 +45,15 @@ const struct behaviour *contract_behaviour(unsigned i);
 bool contract_applies(const struct behaviour *b, enum medium medium,
                       unsigned backend);
 
+/* How many reactors there are, and where callbacks run. */
+struct contract_mode {
+  const char *name;
+  unsigned reactors;
+  plait_dispatch dispatch;
+};
+
 /* Prints what applies where. */
-void contract_print_table(unsigned backend, const unsigned *reactors,
+void contract_print_table(unsigned backend, const struct contract_mode *modes,
                           unsigned n);
 
 /* For scripts: |s| does this in |event|. */

@@ -125,12 +125,18 @@ static void matrix_stop(plait_timer *timer) {
   plait_runtime_stop(plait_reactor_runtime(plait_reactor_current()));
 }
 
+static void matrix_set_alarm(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  plait_timer_init(&matrix_alarm, NULL, matrix_stop);
+  plait_timer_start(&matrix_alarm, MATRIX_STOP_MS, 0);
+}
+
+static plait_call matrix_alarm_call = {.run = matrix_set_alarm};
+
 /* Brings about all the other events. */
 static void matrix_made(struct spy *s) {
-  if (s->index == MATRIX_BATCH - 1) {
-    plait_timer_init(&matrix_alarm, NULL, matrix_stop);
-    plait_timer_start(&matrix_alarm, MATRIX_STOP_MS, 0);
-  }
+  if (s->index == MATRIX_BATCH - 1)
+    plait_reactor_post(plait_reactor_current(), &matrix_alarm_call);
   spy_start_timer(s, 5, 10);
   spy_call(s->record);
   spy_send(s, 10); /* more than high_bytes, until this returns */
@@ -218,10 +224,12 @@ static void callbacks_call_everything(struct world *w) {
   const struct world_backend *backend = w->backend;
   enum medium medium = w->medium;
   unsigned reactors = w->reactors;
+  plait_dispatch dispatch = w->dispatch;
   unsigned events[SPY_EVENTS] = {0};
   for (matrix_offset = 0; matrix_offset < MATRIX_CELLS;
        matrix_offset += MATRIX_BATCH) {
     world_init(w, backend, medium, reactors);
+    w->dispatch = dispatch;
     w->connections = MATRIX_BATCH;
     matrix_script(w);
     world_play(w);
