@@ -43,7 +43,3 @@ bool plait__mailbox_any(plait__mailbox *box) {
   return box->taken != NULL ||
          atomic_load_explicit(&box->pushed, memory_order_relaxed) != NULL;
 }
-
-bool plait__mailbox_pushed(plait__mailbox *box) {
-  return atomic_load(&box->pushed) != NULL;
-}

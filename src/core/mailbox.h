@@ -18,7 +18,4 @@ plait__mail *plait__mailbox_pop(plait__mailbox *box);
 /* The owner.  Whether pop() would find something. */
 bool plait__mailbox_any(plait__mailbox *box);
 
-/* Any thread.  Whether something was pushed that the owner has not taken. */
-bool plait__mailbox_pushed(plait__mailbox *box);
-
 #endif

@@ -1,9 +1,10 @@
 /* The strand: a job that handles events as long as there are some, and then
  * sends the orders that came of it.
  *
- * The job is queued or runs exactly while |scheduled|, so the callbacks of a
- * connection never overlap.  Whoever finds it not scheduled queues it; the job,
- * before it rests, looks once more into the inbox after it has said so.
+ * The job is queued or runs exactly while something is |pending|, so the
+ * callbacks of a connection never overlap.  The push that makes it 1 queues the
+ * job; the job takes off what it has handled as its last act, for the moment
+ * nothing is pending another thread may run it, and the connection may be gone.
  *
  * When the pool takes no more jobs, for the grace is over or no thread can be
  * started, the rest runs at home: there is nothing else left to run it. */
@@ -49,6 +50,7 @@ static bool away_step(plait__away *a) {
     plait__mail *mail = plait__mailbox_pop(&a->inbox);
     if (mail == NULL)
       return false;
+    a->handled++;
     mail->deliver(a->reactor, mail, false);
   }
   if (!a->over)
@@ -87,11 +89,6 @@ static void away_queue(plait__away *a) {
     away_dropped(&a->job, code);
 }
 
-static void away_schedule(plait__away *a) {
-  if (!atomic_exchange(&a->scheduled, true))
-    away_queue(a);
-}
-
 /* The last thing the job does. */
 static void away_finished(plait__job *job) {
   plait__away *a = plait_container_of(job, plait__away, job);
@@ -103,14 +100,17 @@ static void away_finished(plait__job *job) {
     away_queue(a); /* others first */
     return;
   }
-  atomic_store(&a->scheduled, false);
-  if (plait__mailbox_pushed(&a->inbox))
-    away_schedule(a);
+  int handled = a->handled;
+  a->handled = 0;
+  /* Less than nothing is left of a push that has not counted itself yet. */
+  if (atomic_fetch_sub(&a->pending, handled) - handled > 0)
+    away_queue(a);
 }
 
 void plait__away_push(plait__away *a, plait__mail *mail) {
   plait__mailbox_push(&a->inbox, mail);
-  away_schedule(a);
+  if (atomic_fetch_add(&a->pending, 1) == 0)
+    away_queue(a);
 }
 
 void plait__away_mail(plait_transport *t, plait__mail *mail) {

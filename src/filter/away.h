@@ -60,9 +60,9 @@ struct plait__away {
   plait_pool *pool;
 
   plait__mailbox inbox;
-  atomic_bool scheduled; /* the job is queued or runs */
-  atomic_bool at_home;   /* there are no workers any more: it runs there */
-  int dropped;           /* why */
+  atomic_int pending;  /* mails that were pushed, less those handled */
+  atomic_bool at_home; /* there are no workers any more: it runs there */
+  int dropped;         /* why */
   plait__job job;
   atomic_uint busy; /* jobs that run for this connection */
   plait__notice made, eof, resume, timed_out, draining, close, lost;
@@ -75,6 +75,7 @@ struct plait__away {
   plait__orders *orders;
   uint32_t high;
   unsigned retained; /* connection_lost waits for as many */
+  int handled;       /* mails that are still counted as pending */
   unsigned wants;    /* not sent yet */
   uint8_t phase;     /* plait__phase: OPEN, FLUSHING or GONE */
   bool current_is_held;

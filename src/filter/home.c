@@ -141,7 +141,7 @@ void plait__away_lost(plait__stream *s) {
 }
 
 bool plait__away_busy(const plait__stream *s) {
-  return atomic_load(&plait__home_away(s)->scheduled);
+  return atomic_load(&plait__home_away(s)->pending) != 0;
 }
 
 bool plait__away_call(plait__stream *s, plait_call *call) {

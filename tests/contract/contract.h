@@ -36,6 +36,7 @@ extern const struct behaviour matrix_behaviours[];
 extern const struct behaviour reading_behaviours[];
 extern const struct behaviour stopping_behaviours[];
 extern const struct behaviour switching_behaviours[];
+extern const struct behaviour task_behaviours[];
 extern const struct behaviour timer_behaviours[];
 extern const struct behaviour writing_behaviours[];
 

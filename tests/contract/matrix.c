@@ -89,11 +89,23 @@ static void set_marks(struct spy *s) {
   plait_transport_set_watermarks(s->base.transport, 1, 1);
 }
 
+static void defer(struct spy *s) {
+  if (!s->tasks[1].busy)
+    spy_defer(s, 1, NULL, 0);
+}
+
+static void defer_and_hold(struct spy *s) {
+  if (!s->tasks[1].busy)
+    spy_defer(s, 1, NULL, PLAIT_HOLD_READING);
+}
+
 static spy_action *const matrix_first[] = {
-    write_some,       write_much,   write_nothing, write_owned,  spy_write_eof,
-    spy_close,        close_reason, spy_abort,     spy_pause,    spy_resume,
-    switch_with_rest, unread,       handle_write,  handle_close, handle_abort,
-    peer_abort,       start_timer,  stop_timer,    set_timeout,  set_marks};
+    write_some,    write_much,    write_nothing,    write_owned,
+    spy_write_eof, spy_close,     close_reason,     spy_abort,
+    spy_pause,     spy_resume,    switch_with_rest, unread,
+    handle_write,  handle_close,  handle_abort,     peer_abort,
+    start_timer,   stop_timer,    set_timeout,      set_marks,
+    defer,         defer_and_hold};
 
 static spy_action *const matrix_second[] = {spy_nothing,      write_much,
                                             spy_close,        spy_abort,
@@ -139,6 +151,7 @@ static void matrix_made(struct spy *s) {
     plait_reactor_post(plait_reactor_current(), &matrix_alarm_call);
   spy_start_timer(s, 5, 10);
   spy_call(s->record);
+  spy_defer(s, 0, NULL, 0);
   spy_send(s, 10); /* more than high_bytes, until this returns */
   matrix_act(s, SPY_MADE);
 }
@@ -173,6 +186,10 @@ static void matrix_call(struct spy *s) {
   matrix_act(s, SPY_CALL);
 }
 
+static void matrix_done(struct spy *s) {
+  matrix_act(s, SPY_DONE);
+}
+
 static void matrix_lost(struct spy *s) {
   matrix_act(s, SPY_LOST);
 }
@@ -191,9 +208,9 @@ static void peer_timer(struct spy *s) {
 
 static void matrix_script(struct world *w) {
   static spy_action *const actions[SPY_EVENTS] = {
-      matrix_made,   matrix_data,      matrix_eof,
-      matrix_resume, matrix_timed_out, matrix_draining,
-      matrix_timer,  matrix_call,      matrix_lost};
+      matrix_made,      matrix_data,     matrix_eof,   matrix_resume,
+      matrix_timed_out, matrix_draining, matrix_timer, matrix_call,
+      matrix_done,      matrix_lost};
   for (int event = 0; event < SPY_EVENTS; event++) {
     on(&w->server, (enum spy_event)event, actions[event]);
     if (event != SPY_MADE && event != SPY_LOST)
@@ -213,7 +230,7 @@ static void matrix_script(struct world *w) {
 static void matrix_count(const struct world *w, unsigned *events) {
   static const char *const names[SPY_EVENTS] = {
       "made",     "data",  "eof",  "resume", "timed_out",
-      "draining", "timer", "call", "lost"};
+      "draining", "timer", "call", "done",   "lost"};
   for (unsigned i = 0; i < MATRIX_BATCH; i++) {
     for (int event = 0; event < SPY_EVENTS; event++)
       events[event] += strstr(w->server.records[i].trace, names[event]) != NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support/memory_streams.h"
+#include "support/memory_workers.h"
 #include "support/require.h"
 
 enum { MEMORY_STEP_NS = 1000 };
@@ -50,6 +51,7 @@ static int memory_loop_new(plait_reactor *reactor, plait__loop **ret) {
 static void memory_step(plait__loop *loop) {
   memory_clock_ns += MEMORY_STEP_NS;
   bool some = memory_dispatch(loop->reactor);
+  bool works = memory_workers_step(memory_clock_ns);
   if (loop->woken || loop->deadline_ns <= memory_clock_ns)
     some = true;
   if (loop->deadline_ns <= memory_clock_ns)
@@ -59,9 +61,12 @@ static void memory_step(plait__loop *loop) {
     plait__turn(loop->reactor);
     return;
   }
-  require(loop->deadline_ns != UINT64_MAX,
+  if (works)
+    return;
+  uint64_t workers_ns = memory_workers_deadline(), next_ns = loop->deadline_ns;
+  require(next_ns != UINT64_MAX,
           "nothing will ever happen any more, and the loop was not stopped");
-  memory_clock_ns = loop->deadline_ns;
+  memory_clock_ns = workers_ns < next_ns ? workers_ns : next_ns;
 }
 
 static void memory_loop_run(plait__loop *loop) {
@@ -142,6 +147,9 @@ static const plait__os memory_os = {.now_ns = memory_now_ns,
                                     .arm = memory_arm,
                                     .thread_start = memory_thread_start,
                                     .thread_join = memory_thread_join,
+                                    .worker_start = memory_worker_start,
+                                    .worker_wake = memory_worker_wake,
+                                    .worker_join = memory_worker_join,
                                     .enter = memory_enter,
                                     .leave = memory_leave,
                                     .yield = memory_yield,
