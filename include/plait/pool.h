@@ -111,16 +111,25 @@ PLAIT_EXTERN int plait_task_cancel(plait_task *task);
 
 typedef struct plait_pool_stats {
   unsigned threads, idle; /* now; idle ones are among the threads */
-  unsigned queued;        /* tasks that wait now */
-  unsigned running;       /* tasks that run now */
-  uint64_t done;          /* tasks that have returned */
+  unsigned queued;        /* jobs that wait now */
+  unsigned running;       /* jobs that run now */
+  uint64_t done;          /* jobs that have returned */
   uint64_t cancelled, refused;
-  uint64_t wait_max_us; /* the longest from submission to |work| */
-  uint64_t run_max_us;  /* the longest |work|, of those that have returned */
+  uint64_t saturated;   /* how often something had to wait because all threads
+                           that may be were running */
+  uint64_t wait_max_us; /* the longest a job waited to begin */
+  uint64_t run_max_us;  /* the longest that one ran, of those that returned */
 } plait_pool_stats;
 
 /* About tasks; strands have threads of their own.  Any thread. */
 PLAIT_EXTERN void plait_pool_get_stats(plait_pool *pool, plait_pool_stats *ret);
+
+/* About strands, those of connections on workers included; their jobs are turns
+ * of some calls or events each.  Many |saturated| and a long |wait_max_us| mean
+ * that callbacks block each other: strand_threads_max is too low.  Any thread.
+ */
+PLAIT_EXTERN void plait_pool_get_strand_stats(plait_pool *pool,
+                                              plait_pool_stats *ret);
 
 PLAIT_END
 

@@ -102,6 +102,8 @@ int plait_runtime_free(plait_runtime *runtime) {
   plait__factories_free(runtime);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
     plait__free(os, runtime->reactors[i]);
+  if (workers != NULL)
+    workers->free(workers);
   plait__free(os, runtime);
   return 0;
 }

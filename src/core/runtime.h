@@ -21,8 +21,9 @@ typedef struct plait__workers {
    * than PLAIT__STUCK_MS.  Any thread. */
   unsigned (*running)(struct plait__workers *workers, const char **ret_name,
                       bool *ret_young);
-  /* Ends its threads and frees it; nothing runs. */
+  /* Ends its threads; nothing runs. */
   void (*close)(struct plait__workers *workers);
+  void (*free)(struct plait__workers *workers);
 } plait__workers;
 
 struct plait_runtime {

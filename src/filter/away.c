@@ -43,7 +43,8 @@ static void away_settle(plait__away *a) {
     plait__away_close_now(a, 0); /* both sides have ended */
 }
 
-static bool away_step(plait__away *a) {
+/* |drop|: the runtime is being freed. */
+static bool away_step(plait__away *a, bool drop) {
   if (a->over)
     return false;
   if (!plait__away_reread(a)) {
@@ -51,7 +52,7 @@ static bool away_step(plait__away *a) {
     if (mail == NULL)
       return false;
     a->handled++;
-    mail->deliver(a->reactor, mail, false);
+    mail->deliver(a->reactor, mail, drop);
   }
   if (!a->over)
     away_settle(a);
@@ -63,7 +64,7 @@ static void away_run(plait__job *job) {
   bool cut = false;
   running = a;
   plait__set_current(a->reactor);
-  for (int i = 0; i < AWAY_BATCH && !cut && away_step(a); i++)
+  for (int i = 0; i < AWAY_BATCH && !cut && away_step(a, false); i++)
     cut = atomic_load_explicit(&a->pool->strands.cut, memory_order_relaxed);
   plait__orders_send(a);
   plait__set_current(NULL);
@@ -135,14 +136,14 @@ void plait__away_notify(plait__away *a, plait__notice *notice,
 static void turn_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__away *a = plait_container_of(mail, plait__away, turn);
   int code = a->dropped == PLAIT_ECANCELED ? PLAIT_EDRAIN : a->dropped;
-  (void)r, (void)drop;
+  (void)r;
   plait__closing(a->stream, PLAIT__ON_FAIL, code);
   if (a->phase != PLAIT__GONE) {
     a->phase = PLAIT__GONE;
     plait__away_drop_input(a);
   }
   running = a;
-  while (away_step(a)) {
+  while (away_step(a, drop)) {
   }
   plait__orders_send(a);
   running = NULL;

@@ -166,8 +166,10 @@ void plait__away_on_call(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__away *a = plait__away_running();
   plait_protocol *p = plait__away_receiver(a);
   plait_runtime *runtime = r->runtime;
-  (void)drop;
-  if (a->phase == PLAIT__GONE) {
+  if (drop) {
+    if (call->drop != NULL)
+      call->drop(call);
+  } else if (a->phase == PLAIT__GONE) {
     call->run(call, NULL);
   } else {
     enter_any(a, p, "call");

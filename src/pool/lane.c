@@ -93,6 +93,9 @@ static plait__lane_thread *lane_choose(plait__lane *lane) {
     t->next = lane->all;
     lane->all = t;
     lane->threads++;
+  } else if (!lane->full) {
+    lane->full = true;
+    lane->saturated++;
   }
   lane->waking = t;
   if (t != NULL)
@@ -162,6 +165,8 @@ static plait__job *thread_take(plait__lane_thread *t, uint64_t now_ns) {
   if (t->idle) /* the time was up, or a wake came by */
     idle_remove(t);
   queue_remove(lane, job);
+  if (lane->queued == 0)
+    lane->full = false;
   t->job = job;
   lane->running++;
   lane_hold(lane, job, true);
@@ -342,6 +347,7 @@ static bool lane_sends(plait__lane *lane) {
   bool any = false;
   plait__lane_lock(lane);
   lane->closing = true;
+  atomic_store(&lane->cut, true);
   for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
     any |= t->sent_for;
   plait__lane_unlock(lane);

@@ -31,7 +31,8 @@ typedef struct plait__lane {
   plait__lane_thread *waking;     /* woken or started, and not running yet */
   plait__lane_thread *all;        /* those that have ended included */
   bool closing;
-  uint64_t done, refused, wait_max_ns, run_max_ns;
+  bool full; /* jobs wait, and all threads there may be are running */
+  uint64_t done, refused, saturated, wait_max_ns, run_max_ns;
 } plait__lane;
 
 void plait__lane_init(plait__lane *lane, const plait__os *os,
@@ -53,7 +54,8 @@ void plait__lane_cut(plait__lane *lane);
  * PLAIT__STUCK_MS ago. */
 int plait__lane_running(plait__lane *lane, const char **ret_name,
                         bool *ret_young);
-/* Ends all threads.  Nothing is queued and nothing runs. */
+/* Ends all threads.  Nothing is queued, nothing runs, and nothing begins any
+ * more. */
 void plait__lane_fini(plait__lane *lane);
 
 void plait__lane_lock(plait__lane *lane);

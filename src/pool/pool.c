@@ -46,6 +46,10 @@ static void pool_close(plait__workers *workers) {
   plait_pool *pool = pool_of(workers);
   plait__lane_fini(&pool->tasks);
   plait__lane_fini(&pool->strands);
+}
+
+static void pool_free(plait__workers *workers) {
+  plait_pool *pool = pool_of(workers);
   plait__free(pool->runtime->driver->os, pool);
 }
 
@@ -69,7 +73,8 @@ static plait_pool *pool_new(plait_runtime *runtime) {
   plait_pool *pool = plait__zalloc(os, sizeof *pool);
   if (pool == NULL)
     return NULL;
-  pool->workers = (plait__workers){pool_cut, pool_running, pool_close};
+  pool->workers =
+      (plait__workers){pool_cut, pool_running, pool_close, pool_free};
   pool->runtime = runtime;
   plait__lane_init(&pool->tasks, os, &tasks);
   plait__lane_init(&pool->strands, os, &strands);
@@ -87,11 +92,11 @@ plait_pool *plait_runtime_pool(plait_runtime *runtime) {
                                      &pool->workers))
     return pool;
   pool_close(&pool->workers); /* another thread was faster */
+  pool_free(&pool->workers);
   return pool_of(workers);
 }
 
-void plait_pool_get_stats(plait_pool *pool, plait_pool_stats *ret) {
-  plait__lane *lane = &pool->tasks;
+static void lane_get_stats(plait__lane *lane, plait_pool_stats *ret) {
   plait__lane_lock(lane);
   *ret = (plait_pool_stats){
       .threads = lane->threads,
@@ -99,12 +104,21 @@ void plait_pool_get_stats(plait_pool *pool, plait_pool_stats *ret) {
       .queued = lane->queued,
       .running = lane->running,
       .done = lane->done,
-      .cancelled = atomic_load(&pool->cancelled),
       .refused = lane->refused,
+      .saturated = lane->saturated,
       .wait_max_us = lane->wait_max_ns / 1000,
       .run_max_us = lane->run_max_ns / 1000,
   };
   plait__lane_unlock(lane);
+}
+
+void plait_pool_get_stats(plait_pool *pool, plait_pool_stats *ret) {
+  lane_get_stats(&pool->tasks, ret);
+  ret->cancelled = atomic_load(&pool->cancelled);
+}
+
+void plait_pool_get_strand_stats(plait_pool *pool, plait_pool_stats *ret) {
+  lane_get_stats(&pool->strands, ret);
 }
 
 /* ---- tasks --------------------------------------------------------------- */

@@ -57,6 +57,11 @@ struct contract_mode {
 void contract_print_table(unsigned backend, const struct contract_mode *modes,
                           unsigned n);
 
+enum { CONTRACT_KERNEL_MODES = 2 };
+
+/* kernel.c: main() of a program that runs it in these modes. */
+int contract_on_kernel(const struct contract_mode *modes);
+
 /* For scripts: |s| does this in |event|. */
 static inline void on(struct spy_side *side, enum spy_event event,
                       spy_action *action) {
