@@ -8,7 +8,8 @@
 
 PLAIT_BEGIN
 
-/* The reactor whose callback is running on this thread, or NULL. */
+/* The reactor whose callback is running on this thread, or NULL.  In a callback
+ * that runs on a worker it is the connection's. */
 PLAIT_EXTERN plait_reactor *plait_reactor_current(void);
 
 /* Its place in its runtime, counted from 0. */

@@ -65,6 +65,11 @@ static bool verb_gone(const plait_transport *t) {
   return plait__stream_of(t)->phase == PLAIT__GONE;
 }
 
+static bool verb_switching_to(const plait_transport *t,
+                              const plait_protocol *p) {
+  return t->protocol == p && plait__stream_of(t)->u.leaving != NULL;
+}
+
 static plait_protocol *verb_switch_to(plait_transport *t,
                                       const plait_protocol_ops *ops,
                                       const uint8_t *rest, size_t len) {
@@ -211,6 +216,7 @@ const plait__transport_ops plait__stream_ops = {
     .fail = verb_fail,
     .stopped = verb_stopped,
     .gone = verb_gone,
+    .switching_to = verb_switching_to,
     .hold_data = verb_hold_data,
     .retain = verb_retain,
     .release = verb_release,

@@ -49,6 +49,8 @@ void plait__timer_ring(plait_timer *timer) {
     timer_unlink(timer);
   if (p == NULL)
     timer->fn(timer);
+  else if (p->transport->ops->switching_to(p->transport, p))
+    plait_timer_start(timer, 1, timer->every_ms); /* it is to be made first */
   else
     p->transport->ops->perform(p->transport, p, "timer", timer_call, timer);
 }

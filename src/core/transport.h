@@ -52,6 +52,8 @@ typedef struct plait__transport_ops {
   bool (*stopped)(const plait_transport *t, const plait_protocol *p);
   /* Whether the descriptor is closed: connection_lost comes next. */
   bool (*gone)(const plait_transport *t);
+  /* Whether a switch to |p| is still to take effect. */
+  bool (*switching_to)(const plait_transport *t, const plait_protocol *p);
   /* Data and the end of input are held back, or no more. */
   void (*hold_data)(plait_transport *t, bool hold);
   /* connection_lost waits for the release.  Answers where jobs that run for the

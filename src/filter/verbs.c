@@ -171,6 +171,11 @@ static void verb_unread(plait_transport *t, const uint8_t *data, size_t len) {
     plait__away_fail(a, PLAIT_ENOMEM);
 }
 
+static bool verb_switching_to(const plait_transport *t,
+                              const plait_protocol *p) {
+  return t->protocol == p && away_of(t)->leaving != NULL;
+}
+
 static plait_protocol *verb_switch_to(plait_transport *t,
                                       const plait_protocol_ops *ops,
                                       const uint8_t *rest, size_t len) {
@@ -346,6 +351,7 @@ const plait__transport_ops plait__away_ops = {
     .fail = verb_fail,
     .stopped = verb_stopped,
     .gone = verb_gone,
+    .switching_to = verb_switching_to,
     .hold_data = verb_hold_data,
     .retain = verb_retain,
     .release = verb_release,
