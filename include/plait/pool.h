@@ -28,6 +28,8 @@ typedef struct plait__job {
   void (*run)(struct plait__job *job);      /* on a worker */
   void (*finished)(struct plait__job *job); /* likewise, when it is counted */
   void (*dropped)(struct plait__job *job, int code); /* it will not run */
+  void (*orphaned)(
+      struct plait__job *job); /* it has run, and all else is gone */
   const char *name;
   /* An _Atomic(unsigned): jobs that run for what has one reference to the
    * runtime for all of them; NULL: this one has its own. */
@@ -41,6 +43,7 @@ typedef struct plait_pool_options {
   unsigned threads_min;        /* kept once they were started [0] */
   unsigned threads_max;        /* for tasks, at a time [4 x processors] */
   unsigned strand_threads_max; /* for strands, besides [4 x processors] */
+  unsigned name_threads_max;   /* for the resolver, besides [8] */
   uint32_t idle_ms;            /* an idle thread ends after this [30,000]; or
                                   PLAIT_UNLIMITED */
   uint32_t queue_max;          /* tasks that wait at a time [65,536]; or

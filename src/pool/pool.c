@@ -13,8 +13,15 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/reactor.h"
+#include "pool/resolver.h"
 
-enum { POOL_THREADS_PER_CPU = 4, POOL_QUEUE_MAX = 65536, POOL_IDLE_MS = 30000 };
+enum {
+  POOL_THREADS_PER_CPU = 4,
+  POOL_NAME_THREADS = 8,
+  POOL_STUCK_THREADS = 64,
+  POOL_QUEUE_MAX = 65536,
+  POOL_IDLE_MS = 30000
+};
 
 /* ---- the pool ------------------------------------------------------------ */
 
@@ -26,6 +33,8 @@ static void pool_cut(plait__workers *workers) {
   plait_pool *pool = pool_of(workers);
   plait__lane_cut(&pool->tasks);
   plait__lane_cut(&pool->strands);
+  plait__lane_cut(&pool->names);
+  plait__resolver_cut(atomic_load(&pool->resolver));
 }
 
 static unsigned pool_running(plait__workers *workers, const char **ret_name,
@@ -46,10 +55,12 @@ static void pool_close(plait__workers *workers) {
   plait_pool *pool = pool_of(workers);
   plait__lane_fini(&pool->tasks);
   plait__lane_fini(&pool->strands);
+  plait__lane_fini(&pool->names);
 }
 
 static void pool_free(plait__workers *workers) {
   plait_pool *pool = pool_of(workers);
+  plait__resolver_free(atomic_load(&pool->resolver));
   plait__free(pool->runtime->driver->os, pool);
 }
 
@@ -70,6 +81,11 @@ static plait_pool *pool_new(plait_runtime *runtime) {
   strands.threads_max =
       o->strand_threads_max > 0 ? o->strand_threads_max : standard;
   strands.queue_max = PLAIT_UNLIMITED; /* as many as there are strands */
+  plait__lane_options names = strands;
+  names.thread_name = "plait-names";
+  names.threads_max =
+      o->name_threads_max > 0 ? o->name_threads_max : POOL_NAME_THREADS;
+  names.stuck_max = POOL_STUCK_THREADS;
   plait_pool *pool = plait__zalloc(os, sizeof *pool);
   if (pool == NULL)
     return NULL;
@@ -78,6 +94,7 @@ static plait_pool *pool_new(plait_runtime *runtime) {
   pool->runtime = runtime;
   plait__lane_init(&pool->tasks, os, &tasks);
   plait__lane_init(&pool->strands, os, &strands);
+  plait__lane_init(&pool->names, os, &names);
   return pool;
 }
 

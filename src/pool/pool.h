@@ -11,8 +11,9 @@
 struct plait_pool {
   plait__workers workers; /* what the runtime knows of it */
   plait_runtime *runtime;
-  plait__lane tasks, strands;
-  atomic_uint_least64_t cancelled; /* tasks */
+  plait__lane tasks, strands, names;
+  _Atomic(struct plait_resolver *) resolver; /* NULL until it is used */
+  atomic_uint_least64_t cancelled;           /* tasks */
 };
 
 /* defer.c: |task| was deferred and has not begun.  False: it has. */

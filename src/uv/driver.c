@@ -72,6 +72,7 @@ static const plait__os os = {
     .worker_start = plait__uv_worker_start,
     .worker_wake = plait__uv_worker_wake,
     .worker_join = plait__uv_worker_join,
+    .worker_detach = plait__uv_worker_detach,
     .enter = plait__uv_enter,
     .leave = plait__uv_leave,
     .yield = plait__uv_yield,
@@ -81,6 +82,7 @@ static const plait__os os = {
 };
 
 static const plait__host host = {
+    .resolve = plait__uv_resolve,
     .descriptor_limit = plait__uv_descriptor_limit,
     .signals_open = plait__uv_signals_open,
     .signals_close = plait__uv_signals_close,

@@ -71,3 +71,8 @@ void memory_worker_join(plait__worker *w) {
   *at = w->next;
   free(w);
 }
+
+/* Nothing is ever in the middle of a step here. */
+void memory_worker_detach(plait__worker *w) {
+  memory_worker_join(w);
+}

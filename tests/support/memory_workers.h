@@ -9,6 +9,7 @@ int memory_worker_start(uint64_t (*step)(void *arg), void *arg,
                         const char *name, plait__worker **ret);
 void memory_worker_wake(plait__worker *worker);
 void memory_worker_join(plait__worker *worker);
+void memory_worker_detach(plait__worker *worker);
 
 /* One step of each worker that does not park at |now_ns|.  False: all do. */
 bool memory_workers_step(uint64_t now_ns);
