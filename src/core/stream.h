@@ -48,12 +48,13 @@ struct plait__stream {
   plait__queue queue;
   plait__leftover *leftover;
   union {
-    plait_protocol *leaving;    /* OPEN: switched away from, lost is due */
-    plait_connector *connector; /* CONNECTING */
+    plait_protocol *leaving;        /* OPEN: switched away from, lost is due */
+    struct plait__attempt *attempt; /* CONNECTING */
   } u;
-  plait_call *waiters; /* plait_handle_when_writable */
+  plait_connector *connector; /* is told when it was lost; NULL: nobody */
+  plait_call *waiters;        /* plait_handle_when_writable */
 
-  plait__alarm alarm; /* idle, flush, linger or connect time-out */
+  plait__alarm alarm; /* idle, flush or linger time-out */
   union {
     uint64_t active_ms;    /* of the last byte in or out */
     uint64_t unsent_bytes; /* GONE: what the system never took */
@@ -179,6 +180,5 @@ void plait__attend_ready(plait_reactor *r);
 void plait__timeout_idle(plait__stream *s);
 void plait__timeout_flush(plait__stream *s);
 void plait__timeout_linger(plait__stream *s);
-void plait__timeout_connect(plait__stream *s, uint32_t after_ms);
 
 #endif

@@ -26,6 +26,17 @@ static int64_t memory_wall_s(void) {
   return 1000000000 + (int64_t)(memory_clock_ns / 1000000000);
 }
 
+/* The same in each run of a program. */
+static int memory_entropy(void *buffer, size_t len) {
+  static uint64_t state = 1;
+  uint8_t *bytes = buffer;
+  for (size_t i = 0; i < len; i++) {
+    state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+    bytes[i] = (uint8_t)(state >> 56);
+  }
+  return 0;
+}
+
 static void *memory_alloc(void *old, size_t size, const char *site) {
   (void)site;
   if (size == 0) {
@@ -59,9 +70,12 @@ static void memory_step(plait__loop *loop) {
     plait__turn(loop->reactor);
     return;
   }
-  require(loop->deadline_ns != UINT64_MAX,
+  uint64_t next_ns = memory_arrival_ns();
+  if (loop->deadline_ns < next_ns)
+    next_ns = loop->deadline_ns;
+  require(next_ns != UINT64_MAX,
           "nothing will ever happen any more, and the loop was not stopped");
-  memory_clock_ns = loop->deadline_ns;
+  memory_clock_ns = next_ns;
 }
 
 static void memory_loop_run(plait__loop *loop) {
@@ -133,6 +147,7 @@ static void memory_fatal(const char *text) {
 
 static const plait__os memory_os = {.now_ns = memory_now_ns,
                                     .wall_s = memory_wall_s,
+                                    .entropy = memory_entropy,
                                     .alloc = memory_alloc,
                                     .loop_new = memory_loop_new,
                                     .loop_run = memory_loop_run,
