@@ -22,6 +22,10 @@ uint64_t memory_now_ns(void) {
   return memory_clock_ns;
 }
 
+void memory_pass_ms(uint64_t ms) {
+  memory_clock_ns += ms * 1000000;
+}
+
 static int64_t memory_wall_s(void) {
   return 1000000000 + (int64_t)(memory_clock_ns / 1000000000);
 }
