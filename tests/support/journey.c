@@ -284,6 +284,7 @@ void journey_make(struct journey *j) {
   journey_listen(j, "\\:\\:1", &six);
   plait_reactor_post(plait_runtime_reactor(j->runtime, 0), &begin);
   journey_connect(j, driver->os);
+  leak_fail_at(j->fail_at);
   require(plait_run(j->runtime) == 0, "%s", plait_error_detail());
   plait_listener_close(four);
   plait_listener_close(six);

@@ -48,7 +48,8 @@ struct journey {
   void (*on_made)(struct journey *j);
   void (*on_lost)(struct journey *j);
   void (*on_failed)(struct journey *j, int reason);
-  bool unowned; /* nobody takes the pointer */
+  bool unowned;   /* nobody takes the pointer */
+  size_t fail_at; /* the allocation of the run that fails; 0: none */
 
   /* What came of it. */
   struct text trace;

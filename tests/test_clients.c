@@ -1,0 +1,228 @@
+/* Clients with real sockets: a server that comes and goes, stopping from
+ * another thread, and what plait_connect() refuses. */
+#include <check.h>
+#include <plait.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/runtime.h"
+#include "support/leak.h"
+#include "support/require.h"
+
+enum { ROUNDS = 5 };
+
+/* A server on one port that is there, gone, there... */
+struct coming {
+  plait_runtime *runtime;
+  plait_listener *listener;
+  plait_factory server, client;
+  char endpoint[64];
+  plait_connector *connector;
+  unsigned made, lost, failed;
+};
+
+static struct coming coming;
+
+static void coming_listen(void) {
+  int code = plait_listen(coming.runtime, coming.endpoint, &coming.server, NULL,
+                          &coming.listener);
+  require(code == 0, "%s", plait_error_detail());
+  snprintf(coming.endpoint, sizeof coming.endpoint, "%s",
+           plait_listener_endpoint(coming.listener));
+}
+
+/* The server greets one client and is gone. */
+static void server_made(plait_protocol *p) {
+  plait_listener_close(coming.listener);
+  coming.listener = NULL;
+  plait_write(p->transport, "hello", 5);
+  plait_close(p->transport);
+}
+
+static void coming_made(plait_protocol *p) {
+  (void)p;
+  coming.made++;
+}
+
+static void coming_lost(plait_protocol *p, int reason) {
+  (void)p;
+  (void)reason;
+  if (++coming.lost < ROUNDS)
+    return;
+  plait_connector_stop(coming.connector);
+}
+
+/* It is back after the second refusal of each round. */
+static void coming_failed(plait_factory *factory, plait_connector *connector,
+                          int reason) {
+  (void)factory;
+  require(reason == PLAIT_ECONNREFUSED, "%s", plait_error_detail());
+  require(plait_connector_retries(connector, NULL), "it gave up");
+  if (++coming.failed % 2 == 0)
+    coming_listen();
+}
+
+static const plait_protocol_ops server_ops = {.name = "greeter",
+                                              .connection_made = server_made};
+static const plait_protocol_ops client_ops = {.name = "client",
+                                              .connection_made = coming_made,
+                                              .connection_lost = coming_lost};
+
+static void coming_connect(void) {
+  char endpoint[64];
+  unsigned port;
+  plait_connect_options options = {
+      .reconnect = {.retries = 2, .initial_ms = 1, .max_ms = 5}};
+  require(sscanf(coming.endpoint, "tcp:%u", &port) == 1, "no port");
+  snprintf(endpoint, sizeof endpoint, "tcp:127.0.0.1:%u", port);
+  int code = plait_connect(coming.runtime, endpoint, &coming.client, &options,
+                           &coming.connector);
+  require(code == 0, "%s", plait_error_detail());
+}
+
+/* What a process makes once and keeps is not a leak. */
+static void warm_up(void) {
+  plait_runtime *runtime;
+  require(plait_runtime_new(NULL, &runtime) == 0, "no runtime");
+  require(plait_run(runtime) == 0, "an empty run");
+  plait_runtime_free(runtime);
+}
+
+START_TEST(server_comes_and_goes) {
+  struct leak before;
+  warm_up();
+  leak_begin(&before);
+  snprintf(coming.endpoint, sizeof coming.endpoint,
+           "tcp:0:interface=127.0.0.1");
+  coming.server = (plait_factory){.protocol = &server_ops};
+  coming.client =
+      (plait_factory){.protocol = &client_ops, .connect_failed = coming_failed};
+  ck_assert_int_eq(
+      plait__runtime_new(leak_driver(&plait__uv_driver), NULL, &coming.runtime),
+      0);
+  coming_listen();
+  coming_connect();
+  ck_assert_int_eq(plait_run(coming.runtime), 0);
+  ck_assert_uint_eq(coming.made, ROUNDS);
+  ck_assert_uint_eq(coming.failed, 2 * (ROUNDS - 1));
+  ck_assert_int_eq(plait_runtime_free(coming.runtime), 0);
+  leak_end(&before);
+}
+END_TEST
+
+/* ---- stopped from elsewhere ----------------------------------------------*/
+
+static void *stop_it(void *connector) {
+  plait_connector_stop(connector);
+  return NULL;
+}
+
+/* On another thread, at any moment of its life. */
+static void stop_on_another(unsigned i) {
+  plait_runtime_options two = {.reactors = 2};
+  struct coming *c = &coming;
+  struct leak before;
+  pthread_t thread;
+  leak_begin(&before);
+  c->client = (plait_factory){.protocol = &client_ops};
+  int code =
+      plait__runtime_new(leak_driver(&plait__uv_driver), &two, &c->runtime);
+  require(code == 0, "%s", plait_error_detail());
+  plait_connect_options options = {
+      .reactor = plait_runtime_reactor(c->runtime, i % 2),
+      .reconnect = {.retries = PLAIT_UNLIMITED, .initial_ms = 1, .max_ms = 1}};
+  code = plait_connect(c->runtime, "unix:/nowhere/at/all", &c->client, &options,
+                       &c->connector);
+  require(code == 0, "%s", plait_error_detail());
+  require(pthread_create(&thread, NULL, stop_it, c->connector) == 0, "thread");
+  require(plait_run(c->runtime) == 0, "%s", plait_error_detail());
+  pthread_join(thread, NULL);
+  require(plait_runtime_free(c->runtime) == 0, "%s", plait_error_detail());
+  leak_end(&before);
+}
+
+START_TEST(stop_on_another_thread) {
+  warm_up();
+  for (unsigned i = 0; i < 200; i++)
+    stop_on_another(i);
+}
+END_TEST
+
+START_TEST(entropy_differs) {
+  uint64_t one = 0, two = 0;
+  uint8_t big[257];
+  const plait__os *os = plait__uv_driver.os;
+  ck_assert_int_eq(os->entropy(&one, sizeof one), 0);
+  ck_assert_int_eq(os->entropy(&two, sizeof two), 0);
+  ck_assert_uint_ne(one, two);
+  ck_assert_int_eq(os->entropy(big, sizeof big), PLAIT_EINVAL);
+}
+END_TEST
+
+/* Never run: nothing is told, and nothing is left. */
+START_TEST(freed_unrun) {
+  plait_runtime_options two = {.reactors = 2};
+  struct coming *c = &coming;
+  struct leak before;
+  warm_up();
+  for (unsigned i = 0; i < 8; i++) {
+    leak_begin(&before);
+    c->client = (plait_factory){.protocol = &client_ops};
+    int code =
+        plait__runtime_new(leak_driver(&plait__uv_driver), &two, &c->runtime);
+    require(code == 0, "%s", plait_error_detail());
+    plait_connect_options options = {
+        .reactor = plait_runtime_reactor(c->runtime, i % 2)};
+    code = plait_connect(c->runtime,
+                         i < 4 ? "unix:/nowhere/at/all" : "stdio:", &c->client,
+                         &options, i % 4 < 2 ? &c->connector : NULL);
+    require(code == 0, "%s", plait_error_detail());
+    if (i % 4 == 0)
+      plait_connector_stop(c->connector);
+    require(plait_runtime_free(c->runtime) == 0, "%s", plait_error_detail());
+    leak_end(&before);
+  }
+}
+END_TEST
+
+START_TEST(stdio_is_had_once) {
+  plait_connect_options options = {.reconnect = {.retries = 1}};
+  plait_factory factory = {.protocol = &client_ops};
+  plait_runtime *runtime;
+  ck_assert_int_eq(plait_runtime_new(NULL, &runtime), 0);
+  ck_assert_int_eq(plait_connect(runtime, "stdio:", &factory, &options, NULL),
+                   PLAIT_EINVAL);
+  ck_assert_str_eq(plait_error_detail(),
+                   "connect stdio:: reconnect: standard input and output "
+                   "cannot be had twice");
+  options.reconnect = (plait_reconnect){.factor = 0.1};
+  ck_assert_int_eq(
+      plait_connect(runtime, "tcp:127.0.0.1:9", &factory, &options, NULL),
+      PLAIT_EINVAL);
+  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+}
+END_TEST
+
+/* ---- the suite -----------------------------------------------------------*/
+
+static void add_real(Suite *s) {
+  TCase *tc = tcase_create("real");
+  tcase_set_timeout(tc, 60);
+  tcase_add_test(tc, server_comes_and_goes);
+  tcase_add_test(tc, stop_on_another_thread);
+  tcase_add_test(tc, entropy_differs);
+  tcase_add_test(tc, freed_unrun);
+  tcase_add_test(tc, stdio_is_had_once);
+  suite_add_tcase(s, tc);
+}
+
+int main(void) {
+  Suite *s = suite_create("clients");
+  add_real(s);
+  SRunner *runner = srunner_create(s);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
