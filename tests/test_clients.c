@@ -1,11 +1,15 @@
 /* Clients with real sockets: a server that comes and goes, stopping from
  * another thread, and what plait_connect() refuses. */
 #include <check.h>
+#include <netinet/in.h>
 #include <plait.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "core/connector.h"
 #include "core/runtime.h"
 #include "support/leak.h"
 #include "support/require.h"
@@ -75,7 +79,7 @@ static void coming_connect(void) {
   plait_connect_options options = {
       .reconnect = {.retries = 2, .initial_ms = 1, .max_ms = 5}};
   require(sscanf(coming.endpoint, "tcp:%u", &port) == 1, "no port");
-  snprintf(endpoint, sizeof endpoint, "tcp:127.0.0.1:%u", port);
+  snprintf(endpoint, sizeof endpoint, "tcp:127.0.0.77:%u", port);
   int code = plait_connect(coming.runtime, endpoint, &coming.client, &options,
                            &coming.connector);
   require(code == 0, "%s", plait_error_detail());
@@ -94,7 +98,7 @@ START_TEST(server_comes_and_goes) {
   warm_up();
   leak_begin(&before);
   snprintf(coming.endpoint, sizeof coming.endpoint,
-           "tcp:0:interface=127.0.0.1");
+           "tcp:0:interface=127.0.0.77");
   coming.server = (plait_factory){.protocol = &server_ops};
   coming.client =
       (plait_factory){.protocol = &client_ops, .connect_failed = coming_failed};
@@ -108,6 +112,49 @@ START_TEST(server_comes_and_goes) {
   ck_assert_uint_eq(coming.failed, 2 * (ROUNDS - 1));
   ck_assert_int_eq(plait_runtime_free(coming.runtime), 0);
   leak_end(&before);
+}
+END_TEST
+
+/* ---- nobody listens ------------------------------------------------------*/
+
+/* A port that nobody has now. */
+static uint16_t free_port(void) {
+  struct sockaddr_in a = {.sin_family = AF_INET,
+                          .sin_addr.s_addr = htonl(0x7f00004d)};
+  socklen_t len = sizeof a;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  require(bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+              getsockname(fd, (struct sockaddr *)&a, &len) == 0,
+          "no port");
+  close(fd);
+  return ntohs(a.sin_port);
+}
+
+static int itself_reason;
+
+static void itself_failed(plait_factory *factory, plait_connector *connector,
+                          int reason) {
+  (void)factory;
+  (void)connector;
+  itself_reason = reason;
+}
+
+/* From the port it connects to, which the system may choose as well. */
+START_TEST(no_connection_to_itself) {
+  plait_factory factory = {.protocol = &client_ops,
+                           .connect_failed = itself_failed};
+  plait__connect_spec spec = {.endpoint = "itself"};
+  plait_connector *connector;
+  plait_runtime *runtime;
+  ck_assert_int_eq(plait_address_parse("127.0.0.77", free_port(), &spec.peer),
+                   0);
+  spec.local = spec.peer;
+  ck_assert_int_eq(plait_runtime_new(NULL, &runtime), 0);
+  ck_assert_int_eq(plait__connect_to(runtime, &spec, &factory, &connector), 0);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+  ck_assert_uint_eq(coming.made, 0);
+  ck_assert_int_eq(itself_reason, PLAIT_ECONNREFUSED);
 }
 END_TEST
 
@@ -210,6 +257,7 @@ static void add_real(Suite *s) {
   TCase *tc = tcase_create("real");
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, server_comes_and_goes);
+  tcase_add_test(tc, no_connection_to_itself);
   tcase_add_test(tc, stop_on_another_thread);
   tcase_add_test(tc, entropy_differs);
   tcase_add_test(tc, freed_unrun);

@@ -147,11 +147,24 @@ static void race_win(plait__attempt *a) {
   race->won(race, s, &peer);
 }
 
+/* A connect to a port of this host that nobody listens on, out of the very port
+ * that it was given itself: TCP makes a connection of that. */
+static bool attempt_met_itself(const plait__attempt *a) {
+  const plait__io *io = a->race->reactor->io;
+  plait_address local;
+  return a->peer.family != PLAIT_UNIX &&
+         io->names(io->fd(&a->stream->socket), false, &local) == 0 &&
+         local.port == a->peer.port && local.family == a->peer.family &&
+         memcmp(local.ip, a->peer.ip, sizeof local.ip) == 0;
+}
+
 void plait__attempt_ready(plait__stream *s) {
   plait__attempt *a = s->u.attempt;
   int code = s->reactor->io->finish_connect(&s->socket);
   if (code == PLAIT_EAGAIN)
     return;
+  if (code == 0 && attempt_met_itself(a))
+    code = PLAIT_ECONNREFUSED;
   if (code == 0) {
     race_win(a);
     return;
