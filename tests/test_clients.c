@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <plait.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -160,38 +161,83 @@ END_TEST
 
 /* ---- stopped from elsewhere ----------------------------------------------*/
 
-static void *stop_it(void *connector) {
-  plait_connector_stop(connector);
+enum { STOPS = 120 };
+
+/* A connector, and the thread that stops it at some moment of its life. */
+struct stopping {
+  pthread_t thread;
+  plait_runtime *runtime;
+  plait_factory server, client;
+  plait_connector *connector;
+  unsigned yields;
+};
+
+static void *stop_it(void *arg) {
+  struct stopping *s = arg;
+  for (unsigned i = 0; i < s->yields; i++)
+    sched_yield();
+  plait_connector_stop(s->connector);
   return NULL;
 }
 
-/* On another thread, at any moment of its life. */
-static void stop_on_another(unsigned i) {
-  plait_runtime_options two = {.reactors = 2};
-  struct coming *c = &coming;
-  struct leak before;
-  pthread_t thread;
-  leak_begin(&before);
-  c->client = (plait_factory){.protocol = &client_ops};
-  int code =
-      plait__runtime_new(leak_driver(&plait__uv_driver), &two, &c->runtime);
-  require(code == 0, "%s", plait_error_detail());
+static void hang_up(plait_protocol *p) {
+  plait_close(p->transport);
+}
+
+static void stopping_over(plait_factory *factory) {
+  plait_runtime_stop(
+      plait_container_of(factory, struct stopping, client)->runtime);
+}
+
+static const plait_protocol_ops hanging_up = {.name = "hanging up",
+                                              .connection_made = hang_up};
+static const plait_protocol_ops listening = {.name = "listening"};
+
+/* To a server that hangs up, one that does not, and to nobody. */
+static void stopping_connect(struct stopping *s, unsigned i) {
+  char endpoint[64] = "unix:/nowhere/at/all";
+  unsigned port;
+  plait_listener *listener;
   plait_connect_options options = {
-      .reactor = plait_runtime_reactor(c->runtime, i % 2),
+      .reactor = plait_runtime_reactor(s->runtime, i % 2),
       .reconnect = {.retries = PLAIT_UNLIMITED, .initial_ms = 1, .max_ms = 1}};
-  code = plait_connect(c->runtime, "unix:/nowhere/at/all", &c->client, &options,
-                       &c->connector);
+  if (i % 3 != 0) {
+    s->server.protocol = i % 3 == 1 ? &hanging_up : &listening;
+    int code = plait_listen(s->runtime, "tcp:0:interface=127.0.0.77",
+                            &s->server, NULL, &listener);
+    require(code == 0, "%s", plait_error_detail());
+    require(sscanf(plait_listener_endpoint(listener), "tcp:%u", &port) == 1,
+            "no port");
+    snprintf(endpoint, sizeof endpoint, "tcp:127.0.0.77:%u", port);
+  }
+  int code =
+      plait_connect(s->runtime, endpoint, &s->client, &options, &s->connector);
   require(code == 0, "%s", plait_error_detail());
-  require(pthread_create(&thread, NULL, stop_it, c->connector) == 0, "thread");
-  require(plait_run(c->runtime) == 0, "%s", plait_error_detail());
-  pthread_join(thread, NULL);
-  require(plait_runtime_free(c->runtime) == 0, "%s", plait_error_detail());
+}
+
+/* A connection that is there lives on; then the runtime is stopped. */
+static void stop_on_another(unsigned i) {
+  plait_runtime_options two = {.reactors = 2, .grace_ms = 50};
+  struct stopping s = {.client = {.protocol = &listening,
+                                  .stopped = stopping_over,
+                                  .limits = {.idle_ms = 5}},
+                       .yields = i * i / 5};
+  struct leak before;
+  leak_begin(&before);
+  int code =
+      plait__runtime_new(leak_driver(&plait__uv_driver), &two, &s.runtime);
+  require(code == 0, "%s", plait_error_detail());
+  stopping_connect(&s, i);
+  require(pthread_create(&s.thread, NULL, stop_it, &s) == 0, "no thread");
+  require(plait_run(s.runtime) == 0, "%s", plait_error_detail());
+  pthread_join(s.thread, NULL);
+  require(plait_runtime_free(s.runtime) == 0, "%s", plait_error_detail());
   leak_end(&before);
 }
 
 START_TEST(stop_on_another_thread) {
   warm_up();
-  for (unsigned i = 0; i < 200; i++)
+  for (unsigned i = 0; i < STOPS; i++)
     stop_on_another(i);
 }
 END_TEST
