@@ -125,6 +125,8 @@ enum { PLAIT__STEP_AGAIN = 0, PLAIT__STEP_END = 1 };
 typedef struct plait__os {
   uint64_t (*now_ns)(void); /* monotonic */
   int64_t (*wall_s)(void);
+  /* Random bytes; a code leaves |buffer| as it is. */
+  int (*entropy)(void *buffer, size_t len);
   /* realloc() semantics; size 0 frees.  |site| says who asks. */
   void *(*alloc)(void *old, size_t size, const char *site);
 

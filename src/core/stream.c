@@ -8,6 +8,7 @@
 #include "core/instance.h"
 #include "core/listener.h"
 #include "core/memory.h"
+#include "core/race.h"
 #include "core/runtime.h"
 
 static plait__stream *stream_of_socket(plait__socket *socket) {
@@ -57,7 +58,7 @@ static void stream_hung_up(plait__stream *s) {
 static void stream_ready(plait__socket *socket, unsigned events) {
   plait__stream *s = stream_of_socket(socket);
   if (s->phase == PLAIT__CONNECTING) {
-    plait__connector_ready(s);
+    plait__attempt_ready(s);
     return;
   }
   if (events & PLAIT__FAILED) {
@@ -223,8 +224,6 @@ void plait__stream_unhold(plait__stream *s) {
   }
   if (s->head.protocol != NULL)
     stream_end(s);
-  else if (s->u.connector != NULL)
-    plait__connector_failed(s);
   plait__attend_forget(s);
   plait__free(r->os, s->leftover);
   plait__free(r->os, s);

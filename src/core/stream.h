@@ -49,12 +49,12 @@ struct plait__stream {
   plait__queue queue;
   plait__leftover *leftover;
   union {
-    plait_protocol *leaving;    /* OPEN: switched away from, lost is due */
-    plait_connector *connector; /* CONNECTING */
+    plait_protocol *leaving;        /* OPEN: switched away from, lost is due */
+    struct plait__attempt *attempt; /* CONNECTING */
   } u;
-  plait_call *waiters; /* plait_handle_when_writable */
+  plait_call *waiters; /* for room, or with target 0 for the end */
 
-  plait__alarm alarm; /* idle, flush, linger or connect time-out */
+  plait__alarm alarm; /* idle, flush or linger time-out */
   union {
     uint64_t active_ms;    /* of the last byte in or out */
     uint64_t unsent_bytes; /* GONE: what the system never took */
@@ -173,7 +173,12 @@ bool plait__stream_write_owned(plait_transport *t, const void *data, size_t len,
 void plait__stream_flush(plait__stream *s);
 /* Handles on other threads see how much room the queue has. */
 void plait__stream_publish(plait__stream *s);
-/* Runs the calls that wait for room, or tells them that |s| is gone. */
+/* |call|, for which there is a reference to the runtime, runs when |s| is gone.
+ */
+void plait__stream_when_gone(plait__stream *s, plait_call *call);
+/* Takes it back, with the reference. */
+void plait__stream_forget(plait__stream *s, plait_call *call);
+/* Runs the calls that wait for room, or tells all that |s| is gone. */
 void plait__stream_run_waiters(plait__stream *s, plait_protocol *p);
 
 /* ---- stream_verbs.c ---- */
@@ -196,6 +201,5 @@ void plait__attend_ready(plait_reactor *r);
 void plait__timeout_idle(plait__stream *s);
 void plait__timeout_flush(plait__stream *s);
 void plait__timeout_linger(plait__stream *s);
-void plait__timeout_connect(plait__stream *s, uint32_t after_ms);
 
 #endif

@@ -311,15 +311,35 @@ bool plait__stream_write_owned(plait_transport *t, const void *data, size_t len,
   return write_queued(s, len);
 }
 
+void plait__stream_when_gone(plait__stream *s, plait_call *call) {
+  call->target = 0;
+  call->next = s->waiters;
+  s->waiters = call;
+}
+
+void plait__stream_forget(plait__stream *s, plait_call *call) {
+  plait_call **at = &s->waiters;
+  while (*at != call)
+    at = &(*at)->next;
+  *at = call->next;
+}
+
+static void run_waiter(plait__stream *s, plait_protocol *p, plait_call *call) {
+  if (p != NULL && plait__stream_is_away(s) && plait__away_call(s, call))
+    return;
+  plait__deliver_call(s->reactor, p != NULL ? s : NULL, call);
+  plait__runtime_unref(s->reactor->runtime);
+}
+
 void plait__stream_run_waiters(plait__stream *s, plait_protocol *p) {
   plait_call *call = s->waiters;
   s->waiters = NULL;
   while (call != NULL) {
     plait_call *next = call->next;
-    if (p == NULL || !plait__stream_is_away(s) || !plait__away_call(s, call)) {
-      plait__deliver_call(s->reactor, p != NULL ? s : NULL, call);
-      plait__runtime_unref(s->reactor->runtime);
-    }
+    if (p != NULL && call->target == 0)
+      plait__stream_when_gone(s, call);
+    else
+      run_waiter(s, p, call);
     call = next;
   }
 }

@@ -103,12 +103,3 @@ void plait__timeout_linger(plait__stream *s) {
   uint64_t look = linger_look(s); /* most peers are done at the first one */
   timeout_set(s, look < LINGER_FIRST_MS ? look : LINGER_FIRST_MS, linger_ring);
 }
-
-static void connect_ring(plait__alarm *alarm) {
-  plait__closing(alarm_stream(alarm), PLAIT__ON_FAIL, PLAIT_ETIMEOUT);
-}
-
-void plait__timeout_connect(plait__stream *s, uint32_t after_ms) {
-  if (after_ms != PLAIT_UNLIMITED)
-    timeout_set(s, after_ms, connect_ring);
-}

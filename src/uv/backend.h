@@ -133,6 +133,7 @@ int plait__uv_adopt(int fd, bool listening);
 
 uint64_t plait__uv_now_ns(void);
 int64_t plait__uv_wall_s(void);
+int plait__uv_entropy(void *buffer, size_t len);
 void *plait__uv_alloc(void *old, size_t size, const char *site);
 void plait__uv_fatal(const char *text);
 unsigned plait__uv_descriptor_limit(void);

@@ -60,6 +60,7 @@ static const plait__io io = {
 static const plait__os os = {
     .now_ns = plait__uv_now_ns,
     .wall_s = plait__uv_wall_s,
+    .entropy = plait__uv_entropy,
     .alloc = plait__uv_alloc,
     .loop_new = plait__uv_loop_new,
     .loop_run = plait__uv_loop_run,
