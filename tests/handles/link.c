@@ -187,8 +187,11 @@ void target_act(struct target *t, unsigned random) {
     plait_write_eof(transport);
   else if (what < 99)
     plait_close(transport);
-  else
+  else {
+    act_defer(t, rest);
+    act_defer(t, rest); /* it waits for the first one, and is cancelled */
     plait_abort(transport);
+  }
 }
 
 /* ---- checkers ------------------------------------------------------------*/
