@@ -31,6 +31,7 @@ import part_echo  # noqa: E402
 import part_frames  # noqa: E402
 import part_idle  # noqa: E402
 import part_line  # noqa: E402
+import part_producers  # noqa: E402
 import part_reactors  # noqa: E402
 import part_work  # noqa: E402
 import processes  # noqa: E402
@@ -49,6 +50,7 @@ PARTS = {
     "churn": part_churn,
     "idle": part_idle,
     "work": part_work,
+    "producers": part_producers,
     "dispatch": part_dispatch,
     "reactors": part_reactors,
     "alloc": part_alloc,

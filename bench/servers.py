@@ -52,6 +52,11 @@ WORK = {
     PLAIT: ("bench/plait_work",),
     UV_WORK: ("bench/peers/uv_work",),
 }
+UV_PRODUCERS = "libuv by hand"
+PRODUCERS = {
+    PLAIT: ("bench/plait_producers",),
+    UV_PRODUCERS: ("bench/peers/uv_producers",),
+}
 WORKERS = "workers"
 DISPATCH = {
     EPOLL: ("bench/peers/epoll",),

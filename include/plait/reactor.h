@@ -31,6 +31,7 @@ typedef struct plait_reactor_stats {
   uint64_t accepted;       /* connections that its acceptors took */
   uint64_t accept_starved; /* accepts for which there was no descriptor or no
       memory (EMFILE and its kin) */
+  uint64_t wakes; /* times another thread had to wake its loop */
 } plait_reactor_stats;
 
 PLAIT_EXTERN void plait_reactor_get_stats(const plait_reactor *reactor,

@@ -202,8 +202,11 @@ void plait__dispatch(plait_reactor *r, plait__socket *socket, unsigned events) {
 
 void plait__reactor_mail(plait_reactor *r, plait__mail *mail) {
   bool first = plait__mailbox_push(&r->mailbox, mail);
-  if (first && !(here == r && r->in_batch)) /* else the turn finds it */
-    r->os->wake(r->loop);
+  if (!first || (here == r && r->in_batch)) /* the turn finds it */
+    return;
+  if (here != r)
+    atomic_fetch_add_explicit(&r->wakes, 1, memory_order_relaxed);
+  r->os->wake(r->loop);
 }
 
 static void post_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -248,4 +251,5 @@ int64_t plait_reactor_wall_s(const plait_reactor *reactor) {
 void plait_reactor_get_stats(const plait_reactor *reactor,
                              plait_reactor_stats *ret) {
   *ret = reactor->stats;
+  ret->wakes = atomic_load_explicit(&reactor->wakes, memory_order_relaxed);
 }

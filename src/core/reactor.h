@@ -52,6 +52,7 @@ struct plait_reactor {
   unsigned room_seen; /* of the runtime's |room| */
   bool draining, cut;
   plait_reactor_stats stats;
+  _Atomic(uint64_t) wakes; /* by other threads */
 };
 
 int plait__reactor_init(plait_reactor *r, plait_runtime *runtime,
