@@ -68,6 +68,7 @@ struct plait_task {
   plait_task *before, *after; /* of its owner's */
   unsigned flags;
   bool waits, cancelled; /* for |before| */
+  bool expected;         /* |reactor| counts on it */
   plait__mail mail;
   plait_reactor *reactor;
   plait_pool *pool;

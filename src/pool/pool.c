@@ -147,6 +147,7 @@ static plait_task *task_of(plait__job *job) {
 static void task_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait_task *task = plait_container_of(mail, plait_task, mail);
   plait_runtime *runtime = r->runtime;
+  r->expected -= task->expected;
   task->done(task, drop ? PLAIT_ECLOSED : task->status);
   plait__runtime_unref(runtime);
 }
@@ -193,9 +194,13 @@ int plait_pool_submit(plait_pool *pool, plait_task *task) {
     return plait__fail(PLAIT_EINVAL, "submit: not on a reactor of the pool");
   plait__task_prepare(task, pool, r, task_finished);
   plait__runtime_ref(pool->runtime);
+  /* A callback on a worker is not where that may be counted. */
+  task->expected = plait__here() == r;
+  r->expected += task->expected;
   int code = plait__lane_push(&pool->tasks, &task->job);
   if (code == 0)
     return 0;
+  r->expected -= task->expected;
   plait__runtime_unref(pool->runtime);
   return plait__fail(code, "submit: %s", plait_strerror(code));
 }
