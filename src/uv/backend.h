@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include <plait/error.h>
@@ -35,6 +36,7 @@ struct plait__loop {
   plait__uv_polls polls;
   plait__uv_socket *closed_first, *closed_last; /* |closed| is due */
   uv_async_t async;
+  atomic_bool woken; /* |async| was sent, and has not run since */
   uv_timer_t timer;
   uv_check_t check;
   /* In milliseconds of uv_now(), UINT64_MAX for never: what arm() asked for,
