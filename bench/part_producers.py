@@ -17,6 +17,8 @@ SERVERS = servers.PRODUCERS
 MESSAGES = 2000000
 QUICK_PART = 6          # of the messages
 WAKES_MAX = 0.05        # a message
+RATE_MIN = 1.0          # to libuv by hand
+CPU_MAX = 1.0
 SECONDS = 60
 FIGURES = re.compile(
     r"seconds=([\d.]+) cpu_s=([\d.]+) messages=(\d+) wakes=(\d+)")
@@ -60,4 +62,10 @@ def run(bench):
     bench.goals.append((
         "producers, wake-ups per message: %.4f (goal: at most %.2f)" % (
             wakes["median"], WAKES_MAX), wakes["median"] <= WAKES_MAX))
+    bench.goals.append((
+        "producers, plait's rate to libuv by hand: %.2f (goal: at least %.2f)"
+        % (rate["median"], RATE_MIN), rate["median"] >= RATE_MIN))
+    bench.goals.append((
+        "producers, plait's CPU per message to libuv by hand: %.2f (goal: at "
+        "most %.2f)" % (cpu["median"], CPU_MAX), cpu["median"] <= CPU_MAX))
     return {"rate": rate, "cpu": cpu, "wakes": wakes}
