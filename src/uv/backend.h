@@ -4,11 +4,13 @@
 
 #include <uv.h>
 
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include <plait/error.h>
 
 #include "core/driver.h"
+#include "uv/patience.h"
 
 /* ---- address.c: plait_address and struct sockaddr ------------------------ */
 
@@ -37,6 +39,10 @@ struct plait__loop {
   uv_async_t async;
   uv_timer_t timer;
   uv_check_t check;
+  uv_prepare_t prepare;
+  plait__uv_patience patience;
+  atomic_bool looking; /* prepare looks at |woken|: no poll has to be ended */
+  atomic_bool woken;   /* a turn is due */
   /* In milliseconds of uv_now(), UINT64_MAX for never: what arm() asked for,
    * and what |timer| is set to, which is never later. */
   uint64_t deadline_ms, timer_ms;
@@ -161,9 +167,8 @@ int plait__uv_resolve(const plait__os *os, const plait__question *question,
 
 /* ---- stdio.c ------------------------------------------------------------- */
 
-int plait__uv_stdio_open(const plait__os *os,
-                         void (*done)(void *arg, int code), void *arg,
-                         int *ret_fd, plait__stdio **ret,
+int plait__uv_stdio_open(const plait__os *os, void (*done)(void *arg, int code),
+                         void *arg, int *ret_fd, plait__stdio **ret,
                          const char **ret_step);
 void plait__uv_stdio_finish(plait__stdio *stdio, uint32_t wait_ms);
 void plait__uv_stdio_close(plait__stdio *stdio);
