@@ -225,6 +225,13 @@ static size_t target_take(struct target *t, const uint8_t *data, size_t len) {
   return n;
 }
 
+/* Hands the rest of a delivery back, in two pieces, the last one first. */
+static void target_unread(struct target *t, const uint8_t *rest, size_t len) {
+  plait_unread(t->base.transport, rest + len / 2, len - len / 2);
+  plait_unread(t->base.transport, rest, len / 2);
+  atomic_fetch_add(&links.unread, len > 0);
+}
+
 /* What the rest of a delivery may meet with.  False: it is not t's any more. */
 static bool target_goes_on(struct target *t, const uint8_t *rest, size_t len) {
   t->random = t->random * UINT64_C(6364136223846793005) + 1442695040888963407;
@@ -235,8 +242,7 @@ static bool target_goes_on(struct target *t, const uint8_t *rest, size_t len) {
     return true;
   if (what == 1)
     plait_pause_reading(t->base.transport);
-  plait_unread(t->base.transport, rest, len);
-  atomic_fetch_add(&links.unread, len > 0);
+  target_unread(t, rest, len);
   return false;
 }
 
