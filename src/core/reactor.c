@@ -111,12 +111,17 @@ static void reactor_arm(plait_reactor *r) {
 
 /* ---- turns --------------------------------------------------------------- */
 
+/* What is written to one connection leaves as one, so when much has come, much
+ * is taken at once. */
 static void turn_mail(plait_reactor *r) {
-  for (int i = 0; i < PLAIT__TURN_MAIL; i++) {
+  for (int i = 1; i <= PLAIT__TURN_MAIL; i++) {
     plait__mail *mail = plait__mailbox_pop(&r->mailbox);
     if (mail == NULL)
       return;
     mail->deliver(r, mail, false);
+    if (i % PLAIT__CLOCK_MAIL == 0 &&
+        r->os->now_ns() - r->turn_ns >= PLAIT__TURN_NS)
+      return;
   }
 }
 

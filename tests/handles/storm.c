@@ -237,13 +237,14 @@ static void storm_start(struct sender *senders) {
 static void storm_report(void) {
   printf("%u messages sent, %u checked, %u times full, %u closed, %u targets, "
          "%u calls run, %u dropped, %u tasks, %u of them cancelled, %u timers, "
-         "%u switches\n",
+         "%u switches, %u answers, %u times unread\n",
          atomic_load(&storm.sent), atomic_load(&links.checked),
          atomic_load(&storm.full), atomic_load(&storm.closed),
          atomic_load(&links.made), atomic_load(&storm.run),
          atomic_load(&storm.dropped), atomic_load(&links.deferred),
          atomic_load(&links.cancelled), atomic_load(&links.fired),
-         atomic_load(&links.switched));
+         atomic_load(&links.switched), atomic_load(&links.answered),
+         atomic_load(&links.unread));
   fflush(stdout);
 }
 
@@ -261,7 +262,8 @@ static void storm_check(unsigned operations) {
           "hardly any died");
   require(atomic_load(&storm.full) > 0, "never full");
   require(atomic_load(&links.cancelled) > 0 && atomic_load(&links.fired) > 0 &&
-              atomic_load(&links.switched) > 0,
+              atomic_load(&links.switched) > 0 &&
+              atomic_load(&links.unread) > 0,
           "not everything happened");
 }
 
