@@ -2,7 +2,7 @@
 #ifndef PLAIT_TIMER_H
 #define PLAIT_TIMER_H
 
-#include <plait/export.h>
+#include <plait/protocol.h>
 
 PLAIT_BEGIN
 
@@ -19,7 +19,8 @@ struct plait_timer {
   void (*fn)(plait_timer *timer);
   plait_reactor *reactor;
   plait_protocol *instance; /* the owner's; NULL for none */
-  plait_timer *next, *prev;
+  plait__attached attached; /* to |instance|, while it runs */
+  void *proxy; /* what rings for it, if |instance| lives on workers */
   uint64_t every_ms;
 };
 

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdalign.h>
+#include <stdio.h>
 
 #include "core/memory.h"
 #include "core/stream.h"
@@ -29,6 +30,74 @@ void plait__instance_free(const plait__os *os, plait_protocol *p) {
   for (plait_framing *f = header->framings; f != NULL; f = f->next)
     plait__framing_free(f);
   plait__free(os, header);
+}
+
+#if PLAIT_DEBUG
+static const char *const stage_names[] = {"before connection_made", "open",
+                                          "after eof_received",
+                                          "after connection_lost"};
+
+void plait__check_order(const plait__os *os, bool inside, plait_protocol *p,
+                        const char *call, unsigned from, unsigned to,
+                        unsigned next) {
+  plait__instance *header = plait__instance_of(p);
+  char text[256];
+  if (inside) {
+    snprintf(text, sizeof text,
+             "law 1: %s of protocol \"%s\" inside a callback", call,
+             p->ops->name);
+    os->fatal(text);
+  }
+  if (header->stage < from || header->stage > to) {
+    snprintf(text, sizeof text, "law 2: %s of protocol \"%s\" %s", call,
+             p->ops->name, stage_names[header->stage]);
+    os->fatal(text);
+  }
+  if (next > header->stage)
+    header->stage = next;
+}
+#endif
+
+/* Marks a list that takes no more. */
+static plait__attached over;
+
+bool plait__attach(plait_protocol *p, plait__attached *a) {
+  plait__instance *header = plait__instance_of(p);
+  if (header->attached == &over)
+    return false;
+  a->prev = NULL;
+  a->next = header->attached;
+  if (a->next != NULL)
+    a->next->prev = a;
+  header->attached = a;
+  return true;
+}
+
+void plait__detach(plait_protocol *p, plait__attached *a) {
+  if (a->prev != NULL)
+    a->prev->next = a->next;
+  else
+    plait__instance_of(p)->attached = a->next;
+  if (a->next != NULL)
+    a->next->prev = a->prev;
+  a->next = a->prev = NULL;
+}
+
+void plait__attached_end(plait_protocol *p) {
+  plait__instance *header = plait__instance_of(p);
+  while (header->attached != NULL && header->attached != &over) {
+    plait__attached *a = header->attached;
+    plait__detach(p, a);
+    a->end(a);
+  }
+  header->attached = &over;
+}
+
+bool plait__instance_waits(const plait_protocol *p) {
+  const plait__attached *a = plait__instance_of(p)->attached;
+  while (a != NULL && !a->waits)
+    a = a->next;
+  return a != NULL;
 }
 
 void plait__instance_add_framing(plait_protocol *p, plait_framing *f) {

@@ -1,10 +1,11 @@
-/* User timers on the reactor's wheel. */
+/* User timers. */
 #ifndef PLAIT_CORE_TIMER_H
 #define PLAIT_CORE_TIMER_H
 
 #include <plait/timer.h>
 
-/* Stops the timers of the instance |p| for good. */
-void plait__timers_stop(plait_reactor *r, plait_protocol *p);
+/* |timer|'s time has come: it is over unless it is periodic, and its function
+ * is called.  In its serial context. */
+void plait__timer_ring(plait_timer *timer);
 
 #endif

@@ -15,8 +15,14 @@
 #include <plait/error.h>
 
 #include "core/memory.h"
+#include "core/runtime.h"
+
+/* Who is second, the thread that returns from a job or the lane that goes,
+ * cleans up. */
+enum { FATE_WORKING, FATE_RETURNED, FATE_ORPHANED };
 
 struct plait__lane_thread {
+  const plait__os *os;
   plait__lane *lane;
   plait__worker *worker;
   plait__lane_thread *next; /* of all */
@@ -24,7 +30,9 @@ struct plait__lane_thread {
   const plait__job *job; /* that runs */
   uint64_t idle_until_ns;
   bool idle, ended;
-  bool sent_for; /* somebody is in lane_send() for it: it must not end */
+  bool stuck;      /* its job was given up */
+  atomic_int fate; /* while there is one */
+  bool sent_for;   /* somebody is in lane_send() for it: it must not end */
 };
 
 /* ---- the lock ------------------------------------------------------------ */
@@ -88,10 +96,14 @@ static plait__lane_thread *lane_choose(plait__lane *lane) {
     t = plait__zalloc(lane->os, sizeof *t);
     if (t == NULL)
       return NULL;
+    t->os = lane->os;
     t->lane = lane;
     t->next = lane->all;
     lane->all = t;
     lane->threads++;
+  } else if (!lane->full) {
+    lane->full = true;
+    lane->saturated++;
   }
   lane->waking = t;
   if (t != NULL)
@@ -144,6 +156,16 @@ static uint64_t thread_rest(plait__lane_thread *t) {
   return PLAIT__STEP_END;
 }
 
+/* Under the lock: |job| begins or ends.  Of several that run for one
+ * connection the first one and the last one count. */
+static void lane_hold(plait__lane *lane, const plait__job *job, bool begins) {
+  atomic_uint *busy = job->busy;
+  if (begins)
+    lane->held += busy == NULL || atomic_fetch_add(busy, 1) == 0;
+  else
+    lane->held -= busy == NULL || atomic_fetch_sub(busy, 1) == 1;
+}
+
 /* Under the lock: the oldest job begins. */
 static plait__job *thread_take(plait__lane_thread *t, uint64_t now_ns) {
   plait__lane *lane = t->lane;
@@ -151,27 +173,52 @@ static plait__job *thread_take(plait__lane_thread *t, uint64_t now_ns) {
   if (t->idle) /* the time was up, or a wake came by */
     idle_remove(t);
   queue_remove(lane, job);
+  if (lane->queued == 0)
+    lane->full = false;
   t->job = job;
+  atomic_store(&t->fate, FATE_WORKING);
   lane->running++;
+  lane_hold(lane, job, true);
   if (now_ns - job->since_ns > lane->wait_max_ns)
     lane->wait_max_ns = now_ns - job->since_ns;
   job->since_ns = now_ns;
   return job;
 }
 
-static void thread_run(plait__lane_thread *t, plait__job *job) {
+/* Under the lock: |t|, whose job is done, goes on or, if another one has taken
+ * its place, ends. */
+static void thread_done(plait__lane_thread *t, const plait__job *job,
+                        uint64_t took_ns) {
   plait__lane *lane = t->lane;
-  uint64_t began_ns = job->since_ns;
-  job->run(job);
-  uint64_t took_ns = lane->os->now_ns() - began_ns;
-  plait__lane_lock(lane);
   t->job = NULL;
-  lane->running--;
   lane->done++;
   if (took_ns > lane->run_max_ns)
     lane->run_max_ns = took_ns;
+  if (t->stuck) {
+    lane->stuck--;
+    t->ended = true;
+    return;
+  }
+  lane->running--;
+  lane_hold(lane, job, false);
+}
+
+static uint64_t thread_run(plait__lane_thread *t, plait__job *job) {
+  plait__lane *lane = t->lane;
+  uint64_t began_ns = job->since_ns;
+  job->run(job);
+  if (atomic_exchange(&t->fate, FATE_RETURNED) == FATE_ORPHANED) {
+    job->orphaned(job); /* and the lane is gone */
+    plait__free(t->os, t);
+    return PLAIT__STEP_END;
+  }
+  uint64_t took_ns = lane->os->now_ns() - began_ns;
+  plait__lane_lock(lane);
+  thread_done(t, job, took_ns);
+  bool ended = t->ended;
   plait__lane_unlock(lane);
   job->finished(job); /* counted before it is told: see core/runtime.c */
+  return ended ? PLAIT__STEP_END : PLAIT__STEP_AGAIN;
 }
 
 static uint64_t thread_step(void *arg) {
@@ -189,8 +236,7 @@ static uint64_t thread_step(void *arg) {
   plait__lane_thread *next = lane_choose(lane);
   plait__lane_unlock(lane);
   lane_send(lane, next); /* if it fails, this thread is there */
-  thread_run(t, job);
-  return PLAIT__STEP_AGAIN;
+  return thread_run(t, job);
 }
 
 /* ---- what the pool does -------------------------------------------------- */
@@ -297,6 +343,29 @@ bool plait__lane_remove(plait__lane *lane, plait__job *job) {
   return queued;
 }
 
+uint64_t plait__lane_began(plait__lane *lane, const plait__job *job) {
+  plait__lane_lock(lane);
+  uint64_t began_ns = job->queued ? 0 : job->since_ns;
+  plait__lane_unlock(lane);
+  return began_ns;
+}
+
+void plait__lane_abandon(plait__lane *lane, const plait__job *job) {
+  plait__lane_thread *next = NULL;
+  plait__lane_lock(lane);
+  for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
+    if (t->job == job && !t->stuck && lane->stuck < lane->options.stuck_max) {
+      t->stuck = true;
+      lane->stuck++;
+      lane->threads--;
+      lane->running--;
+      lane_hold(lane, job, false);
+      next = lane_choose(lane);
+    }
+  plait__lane_unlock(lane);
+  lane_send(lane, next); /* if it fails, the other threads are there */
+}
+
 void plait__lane_cut(plait__lane *lane) {
   plait__lane_lock(lane);
   plait__job *job = lane_take_all(lane);
@@ -305,15 +374,22 @@ void plait__lane_cut(plait__lane *lane) {
   lane_drop(job, PLAIT_ECANCELED);
 }
 
-unsigned plait__lane_running(plait__lane *lane, const char **ret_name) {
-  *ret_name = NULL;
+int plait__lane_running(plait__lane *lane, const char **ret_name,
+                        bool *ret_young) {
+  uint64_t old_ns = (uint64_t)PLAIT__STUCK_MS * 1000000;
   plait__lane_lock(lane);
-  unsigned running = lane->running;
-  for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
-    if (t->job != NULL && t->job->name != NULL)
+  uint64_t now_ns = lane->os->now_ns();
+  int held = lane->held;
+  for (plait__lane_thread *t = lane->all; t != NULL; t = t->next) {
+    if (t->job == NULL)
+      continue;
+    if (t->job->name != NULL)
       *ret_name = t->job->name;
+    if (now_ns - t->job->since_ns < old_ns)
+      *ret_young = true;
+  }
   plait__lane_unlock(lane);
-  return running;
+  return held;
 }
 
 /* Whether somebody is still in lane_send(): the thread that ran the last job
@@ -322,10 +398,24 @@ static bool lane_sends(plait__lane *lane) {
   bool any = false;
   plait__lane_lock(lane);
   lane->closing = true;
+  atomic_store(&lane->cut, true);
   for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
     any |= t->sent_for;
   plait__lane_unlock(lane);
   return any;
+}
+
+/* A thread whose job nobody waits for is left to itself.  False: it has just
+ * returned. */
+static bool lane_orphan(plait__lane *lane, plait__lane_thread *t) {
+  plait__worker *worker = t->worker;
+  plait__lane_lock(lane);
+  bool works = t->job != NULL && lane->options.stuck_max > 0;
+  plait__lane_unlock(lane);
+  if (!works || atomic_exchange(&t->fate, FATE_ORPHANED) != FATE_WORKING)
+    return false;
+  lane->os->worker_detach(worker); /* |t| may be gone */
+  return true;
 }
 
 void plait__lane_fini(plait__lane *lane) {
@@ -333,6 +423,8 @@ void plait__lane_fini(plait__lane *lane) {
     lane->os->yield();
   for (plait__lane_thread *t = lane->all, *next; t != NULL; t = next) {
     next = t->next;
+    if (t->worker != NULL && lane_orphan(lane, t))
+      continue;
     if (t->worker != NULL) {
       lane->os->worker_wake(t->worker);
       lane->os->worker_join(t->worker);

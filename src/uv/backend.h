@@ -157,6 +157,7 @@ int plait__uv_adopt(int fd, bool listening);
 
 uint64_t plait__uv_now_ns(void);
 int64_t plait__uv_wall_s(void);
+int plait__uv_entropy(void *buffer, size_t len);
 void *plait__uv_alloc(void *old, size_t size, const char *site);
 void plait__uv_fatal(const char *text);
 unsigned plait__uv_descriptor_limit(void);
@@ -164,16 +165,23 @@ unsigned plait__uv_descriptor_limit(void);
 int plait__uv_thread_start(void (*fn)(void *arg), void *arg, const char *name,
                            int cpu, plait__thread **ret);
 void plait__uv_thread_join(plait__thread *thread);
+void plait__uv_thread_detach(plait__thread *thread);
 /* worker.c */
 int plait__uv_worker_start(uint64_t (*step)(void *arg), void *arg,
                            const char *name, plait__worker **ret);
 void plait__uv_worker_wake(plait__worker *worker);
 void plait__uv_worker_join(plait__worker *worker);
+void plait__uv_worker_detach(plait__worker *worker);
 int plait__uv_enter(int cpu, void **ret_saved);
 void plait__uv_leave(void *saved);
 void plait__uv_yield(void);
 unsigned plait__uv_cpu_count(void);
 int plait__uv_cpu_number(unsigned i);
+
+/* ---- resolve.c ----------------------------------------------------------- */
+
+int plait__uv_resolve(const plait__os *os, const plait__question *question,
+                      plait__found *ret);
 
 /* ---- stdio.c ------------------------------------------------------------- */
 
