@@ -26,6 +26,11 @@ typedef struct plait__workers {
   void (*free)(struct plait__workers *workers);
 } plait__workers;
 
+/* How names are looked up by c-ares, for the pool; NULL: plait was configured
+ * without. */
+typedef struct plait__lookup_backend plait__lookup_backend;
+extern const plait__lookup_backend *const plait__lookup_cares;
+
 struct plait_runtime {
   const plait__driver *driver;
   plait_runtime_options options; /* defaults filled in */
