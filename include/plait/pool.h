@@ -16,6 +16,7 @@
 #include <plait/call.h>
 #include <plait/export.h>
 #include <plait/protocol.h>
+#include <plait/timer.h>
 
 PLAIT_BEGIN
 
@@ -56,18 +57,29 @@ struct plait_task {
    * and use handles; plait_reactor_current() is NULL. */
   void (*work)(plait_task *task);
   /* On the reactor that submitted, exactly once.  0: |work| has returned;
-   * PLAIT_ECANCELED: it was cancelled, or the runtime's grace was over, before
-   * |work| began; PLAIT_ECLOSED: the runtime is being freed, this is the thread
-   * that does so, and nothing of plait's may be called. */
+   * PLAIT_ETIMEOUT: so it has, but too late; PLAIT_ECANCELED: it was cancelled,
+   * or the runtime's grace was over, before |work| began; PLAIT_ECLOSED: the
+   * runtime is being freed, this is the thread that does so, and nothing of
+   * plait's may be called. */
   void (*done)(plait_task *task, int status);
   const char *name; /* for messages about a task that does not return */
 
+  /* Optional: how long |work| may take, from when it begins [0: any time]. When
+   * that is over, |timed_out| is called, once and where |done| would be, and
+   * plait_task_is_late() is true.  Nobody can stop |work|: it goes on, and
+   * |done| follows when it returns. */
+  uint32_t timeout_ms;
+  void (*timed_out)(plait_task *task);
+
   /* private */
+  plait_timer timer;
+  bool late, returned;      /* atomic */
   plait__attached attached; /* plait_defer(): to |owner| */
   plait_protocol *owner;
   plait_task *before, *after; /* of its owner's */
   unsigned flags;
   bool waits, cancelled; /* for |before| */
+  bool expected;         /* |reactor| counts on it */
   plait__mail mail;
   plait_reactor *reactor;
   plait_pool *pool;
@@ -81,9 +93,14 @@ PLAIT_EXTERN plait_pool *plait_runtime_pool(plait_runtime *runtime);
 /* Queues |task|, which must not be queued.  Allocates nothing, unless a thread
  * is started.  plait_run() waits for it.  In a callback on a reactor of the
  * pool's runtime.  0; PLAIT_EINVAL elsewhere; PLAIT_EFULL: queue_max tasks
- * wait; PLAIT_ECANCELED: the grace is over; PLAIT_ENOMEM, PLAIT_EAGAIN: there
- * is no thread, and none could be started.  After a code the task is yours. */
+ * wait; PLAIT_ECANCELED: the grace is over; PLAIT_ENOTSUP: it has a time-out,
+ * and this callback is on a worker (plait_defer() can); PLAIT_ENOMEM,
+ * PLAIT_EAGAIN: there is no thread, and none could be started.  After a code
+ * the task is yours. */
 PLAIT_EXTERN int plait_pool_submit(plait_pool *pool, plait_task *task);
+
+/* For |work|, which may give up then: whether its time is over.  Any thread. */
+PLAIT_EXTERN bool plait_task_is_late(const plait_task *task);
 
 enum { PLAIT_HOLD_READING = 1u };
 
@@ -117,7 +134,7 @@ typedef struct plait_pool_stats {
   unsigned queued;        /* jobs that wait now */
   unsigned running;       /* jobs that run now */
   uint64_t done;          /* jobs that have returned */
-  uint64_t cancelled, refused;
+  uint64_t cancelled, refused, timed_out;
   uint64_t saturated;   /* how often something had to wait because all threads
                            that may be were running */
   uint64_t wait_max_us; /* the longest a job waited to begin */

@@ -67,8 +67,9 @@ int failed(int code);
 
 /* ---- subcommands ------------------------------------------------------- */
 
-int serve_main(int argc, char **argv); /* serve.c */
-int cat_main(int argc, char **argv);   /* cat.c */
+int serve_main(int argc, char **argv);   /* serve.c */
+int cat_main(int argc, char **argv);     /* cat.c */
+int resolve_main(int argc, char **argv); /* resolve.c */
 
 /* ---- services: services.c ---------------------------------------------- */
 

@@ -247,6 +247,10 @@ extern const plait__driver plait__uv_driver;
 void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
                      unsigned events);
 
+/* Whether what was sent to workers is still to come back: before a loop waits,
+ * it may look for it for a moment. */
+bool plait__expects(const plait_reactor *reactor);
+
 /* The work between events: flushes, time-outs, the mailbox. */
 void plait__turn(plait_reactor *reactor);
 

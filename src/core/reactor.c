@@ -198,6 +198,10 @@ void plait__dispatch(plait_reactor *r, plait__socket *socket, unsigned events) {
     plait__turn(r);
 }
 
+bool plait__expects(const plait_reactor *r) {
+  return r->expected > 0;
+}
+
 /* ---- mail ---------------------------------------------------------------- */
 
 void plait__reactor_mail(plait_reactor *r, plait__mail *mail) {

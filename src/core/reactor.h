@@ -49,6 +49,7 @@ struct plait_reactor {
   plait_connector *connectors;
   plait__cookie *cookies;
   plait__alarm grace;
+  unsigned expected;  /* tasks that are to come back */
   unsigned room_seen; /* of the runtime's |room| */
   bool draining, cut;
   plait_reactor_stats stats;

@@ -33,6 +33,7 @@ static void defer_forget(plait_task *task) {
   plait_protocol *p = task->owner;
   plait_transport *t = p->transport;
   plait__detach(p, &task->attached);
+  plait__task_unwatch(task);
   if (task->flags & PLAIT_HOLD_READING &&
       defer_newest(p, PLAIT_HOLD_READING) == NULL)
     t->ops->hold_data(t, false);
@@ -55,7 +56,10 @@ static int defer_start(plait_task *task) {
     plait__task_drop(task, PLAIT_ECANCELED);
     return 0;
   }
-  return plait__lane_push(&task->pool->tasks, &task->job);
+  int code = plait__lane_push(&task->pool->tasks, &task->job);
+  if (code == 0 && task->timeout_ms != 0)
+    plait_timer_start(&task->timer, task->timeout_ms, 0);
+  return code;
 }
 
 static void defer_done(void *arg) {
@@ -147,6 +151,7 @@ int plait_defer(plait_transport *t, plait_task *task, unsigned flags) {
   task->attached = (plait__attached){.end = defer_end, .waits = true};
   if (t->ops->gone(t) || !plait__attach(p, &task->attached))
     return plait__fail(PLAIT_ECLOSED, "defer: the connection is gone");
+  plait__task_watch(task, t);
   if (flags & PLAIT_HOLD_READING)
     t->ops->hold_data(t, true);
   int code = defer_push(task, before);

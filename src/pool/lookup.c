@@ -7,6 +7,7 @@
 #include <plait/factory.h>
 
 #include "core/memory.h"
+#include "core/runtime.h"
 #include "pool/resolver.h"
 
 /* ---- questions ----------------------------------------------------------- */
@@ -69,12 +70,15 @@ static plait__lookup *lookup_new(plait__request *request) {
     return NULL;
   lookup->resolver = request->resolver;
   lookup->reactor = r;
+  lookup->os = r->os;
+  lookup->host = r->runtime->driver->host;
   plait__question_copy(&lookup->question, &request->question, lookup->text);
   atomic_init(&lookup->refs, 1);
   return lookup;
 }
 
-static void lookup_free(const plait__os *os, plait__lookup *lookup) {
+static void lookup_free(plait__lookup *lookup) {
+  const plait__os *os = lookup->os;
   plait__free(os, lookup->found.addresses);
   plait__free(os, lookup->found.canonical);
   plait__free(os, lookup);
@@ -82,7 +86,7 @@ static void lookup_free(const plait__os *os, plait__lookup *lookup) {
 
 void plait__lookup_unref(plait__lookup *lookup) {
   if (atomic_fetch_sub(&lookup->refs, 1) == 1)
-    lookup_free(lookup->reactor->os, lookup);
+    lookup_free(lookup);
 }
 
 static void lookup_list(plait__lookup *lookup) {
@@ -227,9 +231,8 @@ static plait__lookup *lookup_of(plait__job *job) {
 
 static void system_run(plait__job *job) {
   plait__lookup *lookup = lookup_of(job);
-  const plait__host *host = lookup->resolver->pool->runtime->driver->host;
   lookup->code =
-      host->resolve(lookup->reactor->os, &lookup->question, &lookup->found);
+      lookup->host->resolve(lookup->os, &lookup->question, &lookup->found);
 }
 
 static void system_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -250,8 +253,7 @@ static void system_dropped(plait__job *job, int code) {
 }
 
 static void system_orphaned(plait__job *job) {
-  plait__lookup *lookup = lookup_of(job);
-  lookup_free(lookup->data, lookup);
+  lookup_free(lookup_of(job));
 }
 
 static int system_start(plait__lookup *lookup) {
@@ -260,7 +262,6 @@ static int system_start(plait__lookup *lookup) {
                              .dropped = system_dropped,
                              .orphaned = system_orphaned,
                              .name = "a lookup"};
-  lookup->data = (void *)(uintptr_t)lookup->reactor->os; /* it outlives all */
   return plait__lane_push(&lookup->resolver->pool->names, &lookup->job);
 }
 

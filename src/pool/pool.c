@@ -1,10 +1,4 @@
-/* The pool: made when it is first asked for, and what tasks do.
- *
- *   reactor               worker                 reactor
- *   submit --> lane --> work() --> its mailbox --> done()
- *
- * A task has a reference to the runtime from submission until |done| has
- * returned, so plait_run() waits for it. */
+/* The pool: its lanes, made when it is first asked for. */
 #include "pool/pool.h"
 
 #include <plait/error.h>
@@ -133,79 +127,9 @@ static void lane_get_stats(plait__lane *lane, plait_pool_stats *ret) {
 void plait_pool_get_stats(plait_pool *pool, plait_pool_stats *ret) {
   lane_get_stats(&pool->tasks, ret);
   ret->cancelled = atomic_load(&pool->cancelled);
+  ret->timed_out = atomic_load(&pool->timed_out);
 }
 
 void plait_pool_get_strand_stats(plait_pool *pool, plait_pool_stats *ret) {
   lane_get_stats(&pool->strands, ret);
-}
-
-/* ---- tasks --------------------------------------------------------------- */
-
-static plait_task *task_of(plait__job *job) {
-  return plait_container_of(job, plait_task, job);
-}
-
-static void task_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
-  plait_task *task = plait_container_of(mail, plait_task, mail);
-  plait_runtime *runtime = r->runtime;
-  task->done(task, drop ? PLAIT_ECLOSED : task->status);
-  plait__runtime_unref(runtime);
-}
-
-static void task_run(plait__job *job) {
-  plait_task *task = task_of(job);
-  task->work(task);
-}
-
-static void task_finished(plait__job *job) {
-  plait_task *task = task_of(job);
-  task->mail.deliver = task_deliver;
-  plait__reactor_mail(task->reactor, &task->mail);
-}
-
-void plait__task_drop(plait_task *task, int code) {
-  task->status = code;
-  atomic_fetch_add(&task->pool->cancelled, 1);
-  task->job.finished(&task->job);
-}
-
-static void task_dropped(plait__job *job, int code) {
-  plait__task_drop(task_of(job), code);
-}
-
-void plait__task_prepare(plait_task *task, plait_pool *pool,
-                         plait_reactor *reactor,
-                         void (*finished)(plait__job *job)) {
-  task->reactor = reactor;
-  task->pool = pool;
-  task->status = 0;
-  task->owner = NULL;
-  task->before = task->after = NULL;
-  task->waits = task->cancelled = false;
-  task->job = (plait__job){.name = task->name,
-                           .run = task_run,
-                           .finished = finished,
-                           .dropped = task_dropped};
-}
-
-int plait_pool_submit(plait_pool *pool, plait_task *task) {
-  plait_reactor *r = plait_reactor_current();
-  if (r == NULL || r->runtime != pool->runtime)
-    return plait__fail(PLAIT_EINVAL, "submit: not on a reactor of the pool");
-  plait__task_prepare(task, pool, r, task_finished);
-  plait__runtime_ref(pool->runtime);
-  int code = plait__lane_push(&pool->tasks, &task->job);
-  if (code == 0)
-    return 0;
-  plait__runtime_unref(pool->runtime);
-  return plait__fail(code, "submit: %s", plait_strerror(code));
-}
-
-int plait_task_cancel(plait_task *task) {
-  if (task->owner != NULL && plait__defer_cancel(task))
-    return 0;
-  if (!plait__lane_remove(&task->pool->tasks, &task->job))
-    return PLAIT_EBUSY;
-  plait__task_drop(task, PLAIT_ECANCELED);
-  return 0;
 }

@@ -54,7 +54,10 @@ struct plait__lookup {
   plait__request *first; /* that wait for it */
   plait__lookup *next;   /* in its bucket */
   bool listed;
-  atomic_uint refs;  /* requests, and the backend */
+  atomic_uint refs; /* requests, and the backend */
+  /* For a thread that may outlive all else. */
+  const plait__os *os;
+  const plait__host *host;
   uint64_t began_ns; /* the backend's, as the rest: */
   plait__job job;
   plait__mail mail;

@@ -10,6 +10,7 @@
 #include <plait/error.h>
 
 #include "core/driver.h"
+#include "uv/patience.h"
 
 /* ---- address.c: plait_address and struct sockaddr ------------------------ */
 
@@ -50,6 +51,10 @@ struct plait__loop {
   uv_async_t async;
   uv_timer_t timer;
   uv_check_t check;
+  uv_prepare_t prepare;
+  plait__uv_patience patience;
+  _Atomic(bool) looking; /* prepare looks at |woken|: no poll has to be ended */
+  _Atomic(bool) woken;   /* a turn is due */
   /* In milliseconds of uv_now(), UINT64_MAX for never: what arm() asked for,
    * and what |timer| is set to, which is never later. */
   uint64_t deadline_ms, timer_ms;
