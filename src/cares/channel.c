@@ -22,6 +22,7 @@
 #include <pthread.h>
 
 #include "core/memory.h"
+#include "pool/resolver.h"
 
 enum {
   CARES_TICK_MS = 100,
@@ -29,6 +30,8 @@ enum {
   CARES_TIMEOUT_MS = 1500, /* the first try of a server; doubled for each */
   CARES_TRIES = 3
 };
+
+const char *plait__cares_servers;
 
 struct plait__cares_watch {
   plait_watch watch;
@@ -146,12 +149,17 @@ static int channel_open(plait__cares_channel *channel) {
                            .sock_state_cb = channel_on_socket,
                            .sock_state_cb_data = channel};
   int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+  if (plait__cares_servers != NULL)
+    mask |= ARES_OPT_DOMAINS; /* none */
   pthread_once(&library_once, library_init);
   int status = library_status;
   if (status == ARES_SUCCESS)
     status = ares_init_options(&channel->ares, &o, mask);
+  if (status == ARES_SUCCESS && plait__cares_servers != NULL)
+    status = ares_set_servers_ports_csv(channel->ares, plait__cares_servers);
   if (status == ARES_SUCCESS)
     return 0;
+  ares_destroy(channel->ares);
   channel->ares = NULL;
   return status == ARES_ENOMEM ? PLAIT_ENOMEM : PLAIT_EIO;
 }

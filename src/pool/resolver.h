@@ -41,8 +41,10 @@ struct plait__lookup_backend {
 
 /* Threads of their own that ask the system. */
 extern const plait__lookup_backend plait__lookup_system;
-/* c-ares on the reactor that asks (src/cares): plait__lookup_cares, in
- * core/runtime.h. */
+/* c-ares on the reactor that asks (src/cares) is plait__lookup_cares, which
+ * core/runtime.h declares.  For tests: whom it asks, "127.0.0.1:5300", instead
+ * of the name servers of resolv.conf, and without its search list. */
+extern const char *plait__cares_servers;
 
 /* What is asked, and what came out. */
 struct plait__lookup {
