@@ -68,7 +68,7 @@ check_includes() {
 
 check_sizes() {
   for folder in src include protocols tests examples bench; do
-    files $folder '*.[ch]' '*.cpp' '*.py' '*.sh'
+    files $folder '*.[ch]' '*.cpp' '*.py' '*.sh' '*.pml'
   done | while read -r file; do
     lines=$(wc -l <"$file")
     [ "$lines" -le 600 ] || echo "$file: $lines lines"
@@ -86,7 +86,7 @@ check_lists() {
   {
     for folder in src include protocols examples tests bench docs; do
       files $folder '*.[ch]' '*.cpp' '*.py' '*.sh' '*.md' '*.allow' \
-        '*.hex'
+        '*.hex' '*.pml'
     done
     files man '*.[1-8]'
     files script '*'

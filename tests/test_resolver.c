@@ -305,6 +305,20 @@ START_TEST(test_cancel) {
 }
 END_TEST
 
+/* The threads of names are taken; those of tasks are not. */
+static plait_task unaffected;
+static bool was_done;
+
+static void unaffected_work(plait_task *task) {
+  (void)task;
+}
+
+static void unaffected_done(plait_task *task, int status) {
+  (void)task;
+  require(status == 0 && answers == 0, "a task waits for names");
+  was_done = true;
+}
+
 /* Four names that never answer, and two threads: each is given up 30 ms after
  * its lookup began, gives its place to the next, and the good one is not held
  * up for ever. */
@@ -321,6 +335,9 @@ static void start_stuck(plait_call *call, plait_protocol *p) {
   require(ask_as(&questions[4], (plait_query){.name = "good", .timeout_ms = 30},
                  NULL) == 0,
           "no query");
+  unaffected = (plait_task){.work = unaffected_work, .done = unaffected_done};
+  require(plait_pool_submit(plait_runtime_pool(runtime), &unaffected) == 0,
+          "no task");
 }
 
 START_TEST(test_time_outs_count_from_execution) {
@@ -330,6 +347,7 @@ START_TEST(test_time_outs_count_from_execution) {
   for (unsigned i = 0; i < 4; i++)
     expect(i, PLAIT_ETIMEOUT, "");
   expect(4, 0, "canonical");
+  ck_assert(was_done);
   ck_assert_uint_eq(stats().timed_out, 4);
   if (kind == PLAIT_RESOLVER_SYSTEM) /* c-ares lets go of them */
     ck_assert_uint_eq(stats().stuck, 4);

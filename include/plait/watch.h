@@ -54,12 +54,12 @@ PLAIT_EXTERN void plait_watch_init(plait_watch *watch,
  * Keeps plait_run() from returning until it is stopped, or the runtime is.
  *
  * |fd| stays yours, and open until the watch was stopped.  0; PLAIT_EINVAL: not
- * in a callback of a reactor, active on another one, no descriptor, or no such
- * events; PLAIT_EBADF: it is not open; PLAIT_EPERM: the system does not watch
- * such (files and directories, which never have to be waited for);
- * PLAIT_EEXIST: this reactor watches it already, by another watch or as a
- * connection; PLAIT_ENOMEM, PLAIT_EMFILE, PLAIT_ENFILE, PLAIT_ELIMIT (the
- * system's, of watched descriptors).  After a code all is as it was. */
+ * on a reactor's thread (callbacks on workers are not), active on another one,
+ * no descriptor, or no such events; PLAIT_EBADF: it is not open; PLAIT_EPERM:
+ * the system does not watch such (files and directories, which never have to be
+ * waited for); PLAIT_EEXIST: this reactor watches it already, by another watch
+ * or as a connection; PLAIT_ENOMEM, PLAIT_EMFILE, PLAIT_ENFILE, PLAIT_ELIMIT
+ * (the system's, of watched descriptors).  After a code all is as it was. */
 PLAIT_EXTERN int plait_watch_start(plait_watch *watch, int fd, unsigned events);
 
 /* Immediate: |fn| does not run after it, and |watch| and the descriptor are

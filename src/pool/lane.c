@@ -30,9 +30,10 @@ struct plait__lane_thread {
   const plait__job *job; /* that runs */
   uint64_t idle_until_ns;
   bool idle, ended;
-  bool stuck;      /* its job was given up */
-  atomic_int fate; /* while there is one */
-  bool sent_for;   /* somebody is in lane_send() for it: it must not end */
+  bool stuck;       /* its job was given up */
+  atomic_int fate;  /* while there is one */
+  unsigned senders; /* that are in lane_send() for it: it must not end.  Two are
+                       when it woke by itself meanwhile, and was idle again */
 };
 
 /* ---- the lock ------------------------------------------------------------ */
@@ -83,72 +84,131 @@ static void idle_remove(plait__lane_thread *t) {
   t->lane->idle--;
 }
 
-/* Under the lock: the thread to send for what is queued, or NULL.  Afterwards
- * plait__lane_send() has to follow, without the lock. */
+/* Under the lock: |t|, or NULL, is on its way.  plait__lane_send() has to
+ * follow, without the lock. */
+static plait__lane_thread *lane_on_its_way(plait__lane *lane,
+                                           plait__lane_thread *t) {
+  lane->waking = t;
+  if (t != NULL)
+    t->senders++;
+  return t;
+}
+
+/* Under the lock: a new thread, or NULL if there is no memory for one. */
+static plait__lane_thread *lane_grow(plait__lane *lane) {
+  plait__lane_thread *t = plait__zalloc(lane->os, sizeof *t);
+  if (t == NULL)
+    return NULL;
+  t->os = lane->os;
+  t->lane = lane;
+  t->next = lane->all;
+  lane->all = t;
+  lane->threads++;
+  return lane_on_its_way(lane, t);
+}
+
+/* Under the lock: the thread to send for what is queued, or NULL. */
 static plait__lane_thread *lane_choose(plait__lane *lane) {
-  plait__lane_thread *t = NULL;
+  plait__lane_thread *t = lane->idle_first;
   if (lane->queued == 0 || lane->waking != NULL)
     return NULL;
-  if (lane->idle_first != NULL) {
-    t = lane->idle_first;
+  if (t != NULL) {
     idle_remove(t);
-  } else if (lane->threads < lane->options.threads_max) {
-    t = plait__zalloc(lane->os, sizeof *t);
-    if (t == NULL)
-      return NULL;
-    t->os = lane->os;
-    t->lane = lane;
-    t->next = lane->all;
-    lane->all = t;
-    lane->threads++;
-  } else if (!lane->full) {
+    return lane_on_its_way(lane, t);
+  }
+  if (lane->threads < lane->options.threads_max)
+    return lane_grow(lane);
+  if (!lane->full) {
     lane->full = true;
     lane->saturated++;
   }
-  lane->waking = t;
-  if (t != NULL)
-    t->sent_for = true;
-  return t;
+  return NULL;
+}
+
+/* Threads that have ended by themselves go, with their memory. */
+static void lane_reap(plait__lane *lane) {
+  plait__lane_thread *ended = NULL, **at = &lane->all;
+  plait__lane_lock(lane);
+  while (*at != NULL) {
+    plait__lane_thread *t = *at;
+    if (t->ended) {
+      *at = t->next;
+      t->next = ended;
+      ended = t;
+    } else {
+      at = &t->next;
+    }
+  }
+  plait__lane_unlock(lane);
+  while (ended != NULL) {
+    plait__lane_thread *t = ended;
+    ended = t->next;
+    if (t->worker != NULL)
+      lane->os->worker_join(t->worker);
+    plait__free(lane->os, t);
+  }
 }
 
 static uint64_t thread_step(void *arg);
 
-/* Wakes or starts |t|, if any.  One that could not be started has ended. */
+/* Others have been reaped first: as long as somebody sends for |t|, the lane is
+ * there.  |worker| is set before it runs, for then others may wake it. */
+static int lane_start(plait__lane_thread *t) {
+  plait__lane *lane = t->lane;
+  lane_reap(lane);
+  int code = lane->os->worker_start(thread_step, t, lane->options.thread_name,
+                                    &t->worker);
+  if (code != 0)
+    t->worker = NULL;
+  return code;
+}
+
+/* Under the lock: |t| was sent for, with |code|.  One that could not be started
+ * has ended; whoever became idle meanwhile has to go instead, and is returned.
+ */
+static plait__lane_thread *lane_sent(plait__lane_thread *t, int code) {
+  plait__lane *lane = t->lane;
+  t->senders--;
+  if (code == 0)
+    return NULL;
+  t->ended = true;
+  lane->threads--;
+  lane->waking = NULL;
+  return lane->idle_first != NULL ? lane_choose(lane) : NULL;
+}
+
+/* Wakes or starts |t|, if any. */
 static int lane_send(plait__lane *lane, plait__lane_thread *t) {
   int code = 0;
   if (t == NULL)
     return 0;
   if (t->worker != NULL)
     lane->os->worker_wake(t->worker);
-  else /* |worker| is set before it runs, for then others may wake it */
-    code = lane->os->worker_start(thread_step, t, lane->options.thread_name,
-                                  &t->worker);
+  else
+    code = lane_start(t);
   plait__lane_lock(lane);
-  t->sent_for = false;
-  if (code != 0) {
-    t->worker = NULL;
-    t->ended = true;
-    lane->threads--;
-    lane->waking = NULL;
-  }
+  plait__lane_thread *instead = lane_sent(t, code);
   plait__lane_unlock(lane);
+  (void)lane_send(lane, instead); /* which only wakes */
   return code;
 }
 
 /* ---- a thread's step ----------------------------------------------------- */
 
-/* Under the lock: there is nothing to do. */
+/* Under the lock: there is nothing to do.  Who is being sent for must not end,
+ * and its time begins anew. */
 static uint64_t thread_rest(plait__lane_thread *t) {
   plait__lane *lane = t->lane;
   uint64_t now_ns = lane->os->now_ns();
+  bool sent_for = t->senders > 0;
   bool spare = lane->threads > lane->options.threads_min &&
-               lane->options.idle_ms != PLAIT_UNLIMITED &&
-               !t->sent_for; /* else a wake is going to come */
-  if (!t->idle) {
-    idle_add(t);
+               lane->options.idle_ms != PLAIT_UNLIMITED;
+  if (!t->idle || sent_for)
     t->idle_until_ns = now_ns + (uint64_t)lane->options.idle_ms * 1000000;
-  }
-  if (!lane->closing && !(spare && now_ns >= t->idle_until_ns))
+  if (!t->idle)
+    idle_add(t);
+  bool over = lane->closing || (spare && now_ns >= t->idle_until_ns);
+  if (!over || sent_for)
     return spare ? t->idle_until_ns : UINT64_MAX;
   idle_remove(t);
   lane->threads--;
@@ -247,30 +307,6 @@ void plait__lane_init(plait__lane *lane, const plait__os *os,
   atomic_flag_clear(&lane->lock);
 }
 
-/* Threads that have ended by themselves go, with their memory. */
-static void lane_reap(plait__lane *lane) {
-  plait__lane_thread *ended = NULL, **at = &lane->all;
-  plait__lane_lock(lane);
-  while (*at != NULL) {
-    plait__lane_thread *t = *at;
-    if (t->ended) {
-      *at = t->next;
-      t->next = ended;
-      ended = t;
-    } else {
-      at = &t->next;
-    }
-  }
-  plait__lane_unlock(lane);
-  while (ended != NULL) {
-    plait__lane_thread *t = ended;
-    ended = t->next;
-    if (t->worker != NULL)
-      lane->os->worker_join(t->worker);
-    plait__free(lane->os, t);
-  }
-}
-
 static void lane_drop(plait__job *job, int code) {
   while (job != NULL) {
     plait__job *next = job->next;
@@ -289,49 +325,58 @@ static plait__job *lane_take_all(plait__lane *lane) {
   return first;
 }
 
-/* A thread was wanted, and there was no memory for it or |code| was why it
- * could not start.  If there is none at all, what is queued would wait for
- * ever: it is dropped, except |job|, for which the code is returned.  (|job|
- * may have run meanwhile, and be gone: it is only looked for.) */
-static int lane_look_after(plait__lane *lane, plait__job *job, int code) {
+/* A thread could not be started, and |code| says why.  If there is none at all,
+ * what others have queued meanwhile would wait for ever. */
+static void lane_look_after(plait__lane *lane, int code) {
   plait__job *stranded = NULL;
-  bool mine = false;
   plait__lane_lock(lane);
-  for (plait__job *j = lane->first; lane->threads == 0 && j != NULL && !mine;
-       j = j->next)
-    mine = j == job;
-  if (mine)
-    queue_remove(lane, job);
   if (lane->threads == 0)
     stranded = lane_take_all(lane);
   plait__lane_unlock(lane);
   lane_drop(stranded, code);
-  return mine ? code : 0;
 }
 
-static int lane_refuses(const plait__lane *lane) {
+/* Under the lock: |job| is queued, if there is a thread; |ret| is to be sent
+ * for in any case. */
+static int lane_queue(plait__lane *lane, plait__job *job,
+                      plait__lane_thread **ret) {
+  int code = PLAIT_EFULL;
   if (atomic_load(&lane->cut))
-    return PLAIT_ECANCELED;
-  return lane->queued >= lane->options.queue_max ? PLAIT_EFULL : 0;
-}
-
-int plait__lane_push(plait__lane *lane, plait__job *job) {
-  job->since_ns = lane->os->now_ns();
-  plait__lane_lock(lane);
-  int code = lane_refuses(lane);
+    code = PLAIT_ECANCELED;
+  else if (lane->queued < lane->options.queue_max)
+    code = 0;
   if (code != 0) {
     lane->refused++;
-    plait__lane_unlock(lane);
     return code;
   }
+  if (lane->threads == 0) {
+    *ret = lane_grow(lane);
+    return *ret != NULL ? 0 : PLAIT_ENOMEM;
+  }
   queue_append(lane, job);
-  plait__lane_thread *t = lane_choose(lane);
-  bool nobody = lane->threads == 0, starts = t != NULL && t->worker == NULL;
-  plait__lane_unlock(lane);
-  code = nobody ? PLAIT_ENOMEM : lane_send(lane, t);
-  if (starts)
-    lane_reap(lane);
-  return code == 0 ? 0 : lane_look_after(lane, job, code);
+  *ret = lane_choose(lane);
+  return 0;
+}
+
+/* As long as there is no thread the job is not queued: if none can be started,
+ * it is the caller's, who must not look for it where others queue as well. */
+int plait__lane_push(plait__lane *lane, plait__job *job) {
+  bool nobody;
+  int code;
+  do {
+    plait__lane_thread *t = NULL;
+    job->since_ns = lane->os->now_ns();
+    plait__lane_lock(lane);
+    nobody = lane->threads == 0;
+    code = lane_queue(lane, job, &t);
+    plait__lane_unlock(lane);
+    if (code != 0)
+      return code;
+    code = lane_send(lane, t);
+    if (code != 0)
+      lane_look_after(lane, code);
+  } while (nobody && code == 0);
+  return nobody ? code : 0;
 }
 
 bool plait__lane_remove(plait__lane *lane, plait__job *job) {
@@ -392,15 +437,15 @@ int plait__lane_running(plait__lane *lane, const char **ret_name,
   return held;
 }
 
-/* Whether somebody is still in lane_send(): the thread that ran the last job
- * may be. */
+/* Whether somebody is still in lane_send(): a thread that queued the last job
+ * again may be. */
 static bool lane_sends(plait__lane *lane) {
   bool any = false;
   plait__lane_lock(lane);
   lane->closing = true;
   atomic_store(&lane->cut, true);
   for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
-    any |= t->sent_for;
+    any |= t->senders > 0;
   plait__lane_unlock(lane);
   return any;
 }

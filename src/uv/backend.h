@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -53,8 +54,8 @@ struct plait__loop {
   uv_check_t check;
   uv_prepare_t prepare;
   plait__uv_patience patience;
-  _Atomic(bool) looking; /* prepare looks at |woken|: no poll has to be ended */
-  _Atomic(bool) woken;   /* a turn is due */
+  atomic_bool looking; /* prepare looks at |woken|: no poll has to be ended */
+  atomic_bool woken;   /* a turn is due */
   /* In milliseconds of uv_now(), UINT64_MAX for never: what arm() asked for,
    * and what |timer| is set to, which is never later. */
   uint64_t deadline_ms, timer_ms;

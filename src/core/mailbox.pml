@@ -1,0 +1,260 @@
+/* A model of the mailbox, for spin: no wake-up is lost, each entry is
+ * delivered exactly once, and the entries of one thread stay in order.
+ *
+ *   here                        there
+ *   push()                      plait__mailbox_push(), mailbox.c
+ *   take(), pop()               mailbox_take(), plait__mailbox_pop()
+ *   mail()                      plait__reactor_mail(), reactor.c
+ *   turn()                      plait__turn() with turn_mail()
+ *   wake(), woken               plait__uv_wake() and its flag, ../uv/loop.c
+ *   async_send(), pending, fd   libuv's uv_async_send() and uv__async_io()
+ *   owner                       libuv's iteration, as at the top of loop.c
+ *
+ * Foreign threads push MESSAGES entries each.  The owner pushes to itself: in
+ * an event's callback; in a turn, when that is delivered or later; and in a
+ * closed event, which is no part of a batch.
+ *
+ * What is wrong shows as an invalid end state (the owner waits though
+ * something was pushed), an assertion, or (LIVE) a fair run in which something
+ * is never delivered.
+ *
+ * Memory order: the model is sequentially consistent.  The C code is as good
+ * as that because everything is decided by exchanges of one object, and those
+ * have one order:
+ * - the CAS of |pushed| is a release and the exchange an acquire, so the owner
+ *   sees the entry and its |next|;
+ * - that plait__mailbox_any() is relaxed does no harm: a push that it does not
+ *   see yet has found the stack as the owner left it, empty, and wakes;
+ * - an exchange of |woken| that finds true comes before the owner's that clears
+ *   it, and so its push comes before the owner takes.
+ * libuv's |pending| alone would not do.  It is read without order, so this may
+ * be ahead of the CAS: BUG_PENDING.  Behind |woken| nobody reads it before the
+ * owner has cleared it. */
+
+#ifndef PRODUCERS
+#define PRODUCERS 2
+#endif
+#ifndef MESSAGES
+#define MESSAGES 2
+#endif
+#define TURN_MAIL 2 /* PLAIT__TURN_MAIL */
+
+#define FOREIGN (PRODUCERS * MESSAGES)
+#define OWN_EVENT (FOREIGN + 1) /* the owner's, and where it is pushed */
+#define OWN_TURN (FOREIGN + 2)
+#define OWN_CLOSED (FOREIGN + 3)
+
+/* Entries are numbers; 0 is NULL. */
+byte pushed;
+byte next[OWN_CLOSED + 1];
+
+bool woken, fd;
+byte pending; /* 1: about to write to fd, 2: written */
+
+/* What the model knows beyond the code. */
+byte finished;    /* producers */
+byte undelivered; /* that were pushed */
+
+#define ALL_DELIVERED (finished == PRODUCERS && undelivered == 0)
+
+/* ---- the backend --------------------------------------------------------- */
+
+inline async_send() {
+  if
+  :: d_step { pending == 0 -> pending = 1 }
+    fd = true;
+    d_step { assert(pending == 1); pending = 2 }
+  :: pending != 0
+  fi
+}
+
+inline wake() {
+  if
+#ifdef BUG_PENDING
+  :: early
+  :: !early ->
+#else
+  :: woken
+  :: d_step { !woken -> woken = true }
+#endif
+    async_send()
+  fi
+}
+
+inline async_io() {
+  fd = false;
+  if
+  :: pending == 2 -> /* 1 is waited for: uv__async_spin() */
+    pending = 0;
+#ifndef BUG_STAYS_WOKEN
+    woken = false /* loop_on_async() */
+#endif
+  :: pending == 0
+  fi
+}
+
+/* ---- the mailbox --------------------------------------------------------- */
+
+inline push(m) {
+  do
+  :: d_step { top = pushed; next[m] = top }
+    if
+    :: d_step { pushed == top -> pushed = m; undelivered++ } break
+    :: pushed != top
+    fi
+  od
+}
+
+inline take() {
+  d_step { m = pushed; pushed = 0 }
+#ifdef BUG_NOT_TURNED
+  taken = m
+#else
+  d_step {
+    do
+    :: m != 0 -> older = next[m]; next[m] = taken; taken = m; m = older
+    :: else -> break
+    od
+  }
+#endif
+}
+
+/* |m| becomes 0 if there is none. */
+inline pop() {
+  if
+  :: taken == 0 -> take()
+  :: else
+  fi;
+  d_step {
+    m = taken;
+    if
+    :: m != 0 -> taken = next[m]
+    :: else
+    fi
+  }
+}
+
+/* ---- the reactor --------------------------------------------------------- */
+
+inline mail(m) {
+#ifdef BUG_PENDING
+  early = pending != 0;
+#endif
+#ifdef BUG_WAKE_FIRST
+  if
+  :: pushed == 0 -> wake()
+  :: pushed != 0
+  fi;
+  push(m);
+#else
+  push(m);
+  if
+  :: top == 0 -> wake()
+  :: else
+  fi;
+#endif
+  top = 0
+}
+
+/* The owner's, with |in_batch|: the turn finds it. */
+inline mail_in_batch(m) {
+  push(m);
+  top = 0
+}
+
+inline deliver() {
+  d_step {
+    i = (m <= FOREIGN -> (m - 1) / MESSAGES : PRODUCERS);
+    assert(m > last[i]); /* none twice, and in order */
+    last[i] = m;
+    undelivered--;
+    i = 0
+  }
+}
+
+inline turn_mail() {
+  do
+  :: n < TURN_MAIL ->
+    n++;
+    pop();
+    if
+    :: m == 0 -> break
+    :: m == OWN_EVENT ->
+      deliver();
+      if
+      :: !did_turn -> did_turn = true; mail_in_batch(OWN_TURN)
+      :: true
+      fi
+    :: else -> deliver()
+    fi
+  :: else -> break
+  od;
+  n = 0;
+  m = 0;
+  older = 0
+}
+
+inline turn() {
+  turn_mail();
+  if /* a timer rings, a stream needs attention */
+  :: !did_turn -> did_turn = true; mail_in_batch(OWN_TURN)
+  :: true
+  fi;
+#ifndef BUG_NO_REWAKE
+  if
+  :: taken != 0 || pushed != 0 -> wake()
+  :: else
+  fi
+#endif
+}
+
+/* ---- the threads --------------------------------------------------------- */
+
+active [PRODUCERS] proctype producer() {
+  byte sent, top;
+  bool early;
+  do
+  :: sent < MESSAGES ->
+    sent++;
+    mail(_pid * MESSAGES + sent)
+  :: else -> break
+  od;
+  finished++
+}
+
+active proctype owner() {
+  byte taken, n, i, m, older, top;
+  byte last[PRODUCERS + 1]; /* that came, of each thread */
+  bool early, did_event, did_turn, did_closed;
+  do
+  :: ALL_DELIVERED -> break
+  :: !did_event || fd ->
+    if
+    :: !did_event -> /* plait__dispatch() */
+      did_event = true;
+      mail_in_batch(OWN_EVENT);
+      if
+      :: turn() /* it was the 256th event */
+      :: true
+      fi
+    :: else
+    fi;
+    if
+    :: fd -> async_io()
+    :: !fd
+    fi;
+    turn();
+    if /* plait__uv_tell_closed() */
+#ifdef BUG_CLOSED_UNWOKEN
+    :: did_turn && !did_closed -> did_closed = true; mail_in_batch(OWN_CLOSED)
+#else
+    :: did_turn && !did_closed -> did_closed = true; mail(OWN_CLOSED)
+#endif
+    :: else
+    fi
+  od
+}
+
+#ifdef LIVE
+ltl all_delivered { <> ALL_DELIVERED }
+#endif

@@ -1,0 +1,424 @@
+/* A model of a lane, for spin: at most one thread is on its way, no job is
+ * forgotten or told twice, and no thread's memory goes while it is needed.
+ *
+ *   here            there (lane.c)
+ *   choose()        lane_choose(), with lane_grow() and lane_on_its_way()
+ *   send(), start() lane_send() with lane_sent(), lane_start(), lane_reap()
+ *   push()          plait__lane_push(), with lane_queue(), lane_look_after()
+ *   rest(), take()  thread_rest(), thread_take()
+ *   thread          thread_step() in a worker, whose parks ../uv/worker.pml is
+ *                   about: |notified| is what a wake leaves
+ *   finish()        a job's |finished|: who waits for it is told, or, as that
+ *                   of a strand does, it queues the job again
+ *   pusher          reactors, and threads that post to a strand
+ *   cutter          plait__lane_cut()
+ *   freer           plait__lane_fini(), when nobody pushes and all is told
+ *
+ * Jobs are at ADDRESSES, and one that was told of is used for another job.
+ * Memory for a thread is there ALLOCATIONS times.  FAILS threads do not start.
+ * A thread that parks with a deadline may find it over at any time.
+ *
+ * What is forgotten shows at check(), when the lock is released, or as an
+ * invalid end state.
+ *
+ * Memory order: the model is sequentially consistent, and what is done under
+ * the lock is one step.  The C code is as good as that: the lock is an acquire
+ * and a release, and all but |worker| is read and written under it.  |worker|
+ * is set before its thread runs, and read by those who have chosen that thread,
+ * under the lock, after it has run; |cut| is seq_cst. */
+
+#ifndef PUSHERS
+#define PUSHERS 2
+#endif
+#ifndef PUSHES
+#define PUSHES 2 /* of each */
+#endif
+#ifndef THREADS_MIN
+#define THREADS_MIN 0
+#endif
+#ifndef THREADS_MAX
+#define THREADS_MAX 2
+#endif
+#ifndef FAILS
+#define FAILS 1
+#endif
+#ifndef AGAIN
+#define AGAIN 1
+#endif
+#ifndef CUTS
+#define CUTS 0
+#endif
+#ifndef ALLOCATIONS
+#define ALLOCATIONS 3 /* at most */
+#endif
+#define ADDRESSES 2
+
+/* Threads and jobs are numbers; 0 is NULL. */
+chan queue = [ADDRESSES] of { byte };
+byte threads, waking, allocated;
+bool cut, closing;
+
+/* Of each thread. */
+#define N 4
+bool all[N], idle[N], ended[N], worker[N], notified[N];
+byte senders[N];
+
+/* What the model knows beyond the code. */
+bool on_way[N]; /* chosen, and has not looked since */
+bool over[N];   /* its worker is done, and can be joined */
+bool freed[N];
+byte pusher_of[ADDRESSES + 1]; /* of whose push nothing was told yet */
+byte untold, fails, agains, finished;
+bool scarce; /* a thread could not be had */
+bool walks; /* the freer goes through |all| */
+
+#define IDLE (idle[1] || idle[2] || idle[3])
+#define SENDERS (senders[1] + senders[2] + senders[3])
+
+inline check() {
+  assert(empty(queue) || waking != 0 || !IDLE);
+  assert(empty(queue) || waking != 0 || threads == THREADS_MAX || scarce);
+  assert(on_way[1] + on_way[2] + on_way[3] <= 1)
+}
+
+inline tell(job) {
+  assert(pusher_of[job] != 0);
+  pusher_of[job] = 0;
+  untold--
+}
+
+/* ---- under the lock: in atomic { } --------------------------------------- */
+
+inline grow(ret) {
+  if
+  :: allocated < ALLOCATIONS ->
+    allocated++;
+    ret = allocated;
+    all[ret] = true;
+    threads++;
+    on_its_way(ret)
+  :: else -> scarce = true
+  fi
+}
+
+inline on_its_way(t) {
+  waking = t;
+  on_way[t] = true;
+#ifdef BUG_ONE_SENDER
+  senders[t] = 1
+#else
+  senders[t]++
+#endif
+}
+
+inline choose_idle(ret) {
+  if
+  :: idle[1] -> ret = 1
+  :: idle[2] -> ret = 2
+  :: idle[3] -> ret = 3
+  fi;
+  idle[ret] = false;
+  on_its_way(ret)
+}
+
+inline choose(ret) {
+  if
+  :: nempty(queue) && waking == 0 ->
+    if
+    :: IDLE -> choose_idle(ret)
+    :: !IDLE && threads < THREADS_MAX -> grow(ret)
+    :: !IDLE && threads >= THREADS_MAX
+    fi
+  :: empty(queue) || waking != 0
+  fi
+}
+
+inline drop_all() {
+  do
+  :: queue ? j -> tell(j)
+  :: empty(queue) -> break
+  od;
+  j = 0
+}
+
+/* ---- without it ---------------------------------------------------------- */
+
+/* One at a time, where the code takes all that have ended. */
+inline reap() {
+  do
+  :: atomic {
+      assert(!walks);
+      if
+      :: all[1] && ended[1] -> z = 1
+      :: all[2] && ended[2] -> z = 2
+      :: all[3] && ended[3] -> z = 3
+      :: else -> break
+      fi;
+      all[z] = false
+    }
+    join(z)
+  od
+}
+
+inline join(t) {
+  !worker[t] || over[t];
+  d_step { assert(senders[t] == 0); freed[t] = true }
+}
+
+inline wake(t) {
+  d_step { assert(!freed[t]); notified[t] = true }
+}
+
+/* |t| may be none; |failed| tells. */
+inline send(t) {
+  failed = false;
+  do
+  :: t == 0 -> break
+  :: t != 0 && worker[t] -> wake(t); sent(t)
+  :: t != 0 && !worker[t] -> start(t)
+  od
+}
+
+inline start(t) {
+#ifndef BUG_REAP_LATE
+  reap();
+#endif
+  assert(!freed[t]);
+  if
+  :: worker[t] = true; run thread(t); sent(t)
+  :: fails < FAILS -> fails++; failed = true; sent_in_vain(t)
+  fi;
+#ifdef BUG_REAP_LATE
+  reap()
+#endif
+}
+
+inline sent(t) {
+  d_step {
+    assert(!freed[t]);
+#ifdef BUG_ONE_SENDER
+    senders[t] = 0;
+#else
+    senders[t]--;
+#endif
+    t = 0
+  }
+}
+
+/* |t| becomes the one to be sent instead. */
+inline sent_in_vain(t) {
+  atomic {
+    sent_for = t;
+    sent(t);
+    ended[sent_for] = true;
+    on_way[sent_for] = false;
+    sent_for = 0;
+    threads--;
+    waking = 0;
+    scarce = true;
+#ifndef BUG_START_FORGETS
+    if
+    :: IDLE && nempty(queue) -> choose_idle(t)
+    :: !IDLE || empty(queue)
+    fi;
+#endif
+    check()
+  }
+}
+
+/* |job| is queued, or |failed|. */
+#ifndef BUG_QUEUE_FIRST
+inline push(job) {
+  do
+  :: atomic {
+      nobody = threads == 0;
+      if
+      :: cut -> failed = true; break
+      :: !cut && nobody -> grow(t)
+      :: !cut && !nobody -> queue ! job; choose(t)
+      fi;
+      check()
+    }
+    if
+    :: nobody && t == 0 -> failed = true; break
+    :: else -> send(t)
+    fi;
+    if
+    :: failed -> look_after(); failed = nobody; break
+    :: !failed && !nobody -> break
+    :: !failed && nobody
+    fi
+  od;
+  nobody = false
+}
+
+inline look_after() {
+  atomic {
+    if
+    :: threads == 0 -> drop_all()
+    :: threads > 0
+    fi
+  }
+}
+#else
+/* If there is no thread, the job is looked for and taken out again. */
+inline push(job) {
+  atomic {
+    if
+    :: cut -> failed = true
+    :: !cut -> queue ! job; choose(t); nobody = threads == 0
+    fi
+  }
+  if
+  :: failed
+  :: !failed ->
+    if
+    :: nobody -> failed = true
+    :: !nobody -> send(t)
+    fi;
+    atomic {
+      if
+      :: failed && threads == 0 ->
+        if
+        :: queue ?? [eval(job)] -> queue ?? eval(job)
+        :: ! queue ?? [eval(job)] -> failed = false
+        fi;
+        drop_all()
+      :: else -> failed = false
+      fi
+    }
+  fi;
+  nobody = false
+}
+#endif
+
+/* ---- the threads --------------------------------------------------------- */
+
+/* Its idle time is over only if it was idle before. */
+inline rest() {
+  until = threads > THREADS_MIN;
+  stop = senders[self] == 0 && (closing || (idle[self] && until && late));
+  idle[self] = true;
+  if
+  :: stop -> idle[self] = false; threads--; ended[self] = true
+  :: !stop
+  fi
+}
+
+inline take() {
+  idle[self] = false;
+  queue ? job;
+  choose(t)
+}
+
+/* In a thread of the lane there is one.  Who is to be sent for remains in |t|.
+ */
+inline push_again() {
+  atomic {
+    assert(threads > 0 && t == 0);
+    if
+    :: cut -> tell(job)
+    :: !cut -> queue ! job; choose(t)
+    fi;
+    check()
+  }
+}
+
+inline finish() {
+  if
+  :: agains < AGAIN -> agains++; push_again()
+  :: d_step { tell(job) }
+  fi;
+  job = 0
+}
+
+proctype thread(byte self) {
+  byte job, t, sent_for, z, j;
+  bool stop, until, late, failed;
+  do
+  :: atomic {
+      if
+      :: waking == self -> waking = 0
+#ifdef BUG_ANY_CLEARS
+      :: waking != self -> waking = 0
+#else
+      :: waking != self
+#endif
+      fi;
+      on_way[self] = false;
+      if
+      :: empty(queue) -> rest()
+      :: nempty(queue) -> take()
+      fi;
+      late = false;
+      check()
+    }
+    if
+    :: stop -> break
+    :: job != 0 ->
+    sending:
+      send(t);
+      if
+      :: job != 0 -> finish(); goto sending
+      :: job == 0
+      fi;
+      d_step { z = 0; failed = false }
+    :: !stop && job == 0 ->
+      if
+      :: d_step { notified[self] -> notified[self] = false }
+      :: until -> late = true
+      fi;
+      until = false
+    fi
+  od;
+  over[self] = true
+}
+
+active [PUSHERS] proctype pusher() {
+  byte n, a, t, sent_for, z, j;
+  bool failed, nobody;
+  do
+  :: n < PUSHES ->
+    atomic {
+      if
+      :: pusher_of[1] == 0 -> a = 1
+      :: pusher_of[2] == 0 -> a = 2
+      fi;
+      n++;
+      pusher_of[a] = _pid + 1;
+      untold++
+    }
+    push(a);
+    if
+    :: failed -> d_step { assert(pusher_of[a] == _pid + 1); tell(a) }
+    :: else
+    fi;
+    d_step { a = 0; t = 0; z = 0; failed = false }
+  :: n == PUSHES -> break
+  od;
+  finished++
+}
+
+active [CUTS] proctype cutter() {
+  byte j;
+  atomic { cut = true; drop_all() }
+}
+
+active proctype freer() {
+  byte t;
+  finished == PUSHERS && untold == 0;
+  closing = true;
+  d_step { SENDERS == 0 -> walks = true }
+  t = 1;
+  do
+  :: t <= ALLOCATIONS && all[t] ->
+    if
+    :: worker[t] -> wake(t)
+    :: !worker[t]
+    fi;
+    join(t);
+    t++
+  :: t <= ALLOCATIONS && !all[t] -> t++
+  :: t > ALLOCATIONS -> break
+  od
+}

@@ -1,0 +1,168 @@
+/* A model of how workers park, for spin: a wake that comes while a step runs,
+ * or on the way to the park, is not lost, and the worker ends.
+ *
+ *   here           there (worker.c)
+ *   step()         a step: it takes what there is to do, as lane.c does
+ *   park()         worker_park() with worker_wait()
+ *   cond_wait()    pthread_cond_wait(), pthread_cond_timedwait(): both may
+ *                  also return without a reason, the latter when time is up
+ *   wake()         plait__uv_worker_wake()
+ *   worker         worker_main()
+ *   waker          threads that leave something to do, and wake
+ *   joiner         the thread that ends and joins the worker
+ *
+ * Only so many parks have a deadline, and one wait ends without a reason: else
+ * these would make up for what is lost.
+ *
+ * A lost wake shows as an invalid end state: the worker waits without a
+ * deadline, and there is something to do; or (LIVE) as a fair run that does not
+ * end.
+ *
+ * Memory order: the model is sequentially consistent.  |state| is seq_cst
+ * throughout and the rest is the mutex's.  One place would not do for any
+ * step: when time is up, RUNNING is stored over a NOTIFIED that was not read,
+ * so nothing orders the step that follows behind what its waker did.  It is
+ * enough for a step that begins with a lock under which its wakers have left
+ * what there is to do, and that of a lane does (see ../pool/lane.pml). */
+
+#ifndef WAKERS
+#define WAKERS 2
+#endif
+#ifndef WAKES
+#define WAKES 2 /* of each */
+#endif
+#define NAPS 2 /* parks with a deadline */
+
+mtype = { RUNNING, PARKED, NOTIFIED };
+mtype = { AGAIN, UNTIL, EVER, STOP };
+mtype state = RUNNING;
+bool mutex, waiting, signalled;
+
+/* What the wakers and the step share, under a lock of their own. */
+byte todo;
+bool closing;
+
+/* What the model knows beyond the code. */
+byte finished; /* wakers */
+bool ended, joined;
+
+inline lock() {
+  d_step { !mutex -> mutex = true }
+}
+
+inline unlock() {
+  mutex = false
+}
+
+inline cond_wait() {
+  d_step { mutex = false; waiting = true }
+  if
+  :: d_step { signalled -> signalled = false }
+  :: !spurious -> spurious = true
+  :: answer == UNTIL -> time_up = true
+  fi;
+  waiting = false;
+  lock()
+}
+
+inline cond_signal() {
+  d_step {
+    if
+    :: waiting -> signalled = true
+    :: else
+    fi
+  }
+}
+
+inline wake() {
+  assert(!joined);
+#ifdef BUG_NOT_NOTED
+  d_step {
+    was = state;
+    if
+    :: was == PARKED -> state = NOTIFIED
+    :: else
+    fi
+  }
+#else
+  d_step { was = state; state = NOTIFIED }
+#endif
+  if
+  :: was == PARKED ->
+#ifndef BUG_NO_MUTEX
+    lock();
+    unlock();
+#endif
+    cond_signal()
+  :: else
+  fi;
+  was = 0
+}
+
+inline step() {
+  if
+  :: d_step { todo > 0 -> todo = 0 } answer = AGAIN
+  :: d_step { todo == 0 && closing -> answer = STOP }
+  :: d_step { todo == 0 && !closing && naps < NAPS -> answer = UNTIL; naps++ }
+  :: d_step { todo == 0 && !closing -> answer = EVER }
+  fi
+}
+
+inline park() {
+  lock();
+#ifdef BUG_NOT_SEEN
+  state = PARKED;
+#else
+  d_step { was = state; state = PARKED }
+#endif
+  if
+  :: was != NOTIFIED ->
+    do
+    :: !time_up && state == PARKED -> cond_wait()
+    :: time_up || state != PARKED -> break
+    od;
+    time_up = false
+  :: else
+  fi;
+  was = 0;
+  state = RUNNING;
+  unlock()
+}
+
+active proctype worker() {
+  mtype answer, was;
+  bool time_up, spurious;
+  byte naps;
+  do
+  :: step();
+    if
+    :: answer == AGAIN
+    :: answer == UNTIL || answer == EVER -> park()
+    :: answer == STOP -> break
+    fi
+  od;
+  ended = true
+}
+
+active [WAKERS] proctype waker() {
+  byte n;
+  mtype was;
+  do
+  :: n < WAKES -> n++; todo++; wake()
+  :: else -> break
+  od;
+  finished++
+}
+
+active proctype joiner() {
+  mtype was;
+  finished == WAKERS;
+  closing = true;
+  wake();
+  ended -> joined = true;
+  assert(todo == 0)
+}
+
+#ifdef LIVE
+ltl is_joined { <> joined }
+#endif
