@@ -50,6 +50,9 @@ int plait__runtime_new(const plait__driver *driver,
   if (n > PLAIT_REACTORS_MAX)
     return plait__fail(PLAIT_EINVAL, "runtime: %u reactors: at most %d", n,
                        PLAIT_REACTORS_MAX);
+  if (o.resolver == PLAIT_RESOLVER_CARES && plait__lookup_cares == NULL)
+    return plait__fail(PLAIT_ENOTSUP,
+                       "runtime: plait was built without c-ares");
   if (o.grace_ms == 0)
     o.grace_ms = 10 * 1000;
   size_t size = sizeof(plait_runtime) + n * sizeof(plait_reactor *);
