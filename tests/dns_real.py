@@ -249,6 +249,7 @@ class Resolve:
                     self.assertIn("no answer in time", answer["error"])
                     late += 1
                 else:
+                    self.assertNotIn("error", answer)
                     number = int(re.match(r"host(\d+)", name)[1])
                     self.assertEqual(answer["addresses"],
                                      [f"198.51.100.{number % 256}"])

@@ -8,9 +8,9 @@
 
 enum { PLAIT__STOP_NO = 0, PLAIT__STOP_DRAIN, PLAIT__STOP_NOW };
 
-/* A job that runs when the grace is over may be about to return: it is given as
- * much time. */
-enum { PLAIT__STUCK_MS = 100 };
+/* A job that has not run for as long when the grace is over may be about to
+ * return. */
+enum { PLAIT__STUCK_MS = 1000 };
 
 /* What a layer above adds to a runtime: the pool. */
 typedef struct plait__workers {
@@ -43,7 +43,7 @@ struct plait_runtime {
   _Atomic(unsigned) room;   /* connections that went meanwhile */
   _Atomic(struct plait__factory_state *) factories;
   _Atomic(plait__workers *) workers; /* NULL until the pool is used */
-  _Atomic(bool) stuck;               /* a job did not return in time */
+  _Atomic(const char *) stuck;       /* a job that did not return in time */
   plait__stdio *stdio;
   unsigned signals; /* that came */
   plait_reactor *reactors[];
