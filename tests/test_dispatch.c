@@ -13,40 +13,10 @@
 
 #include <plait.h>
 
-#include "core/runtime.h"
-#include "support/leak.h"
 #include "support/require.h"
+#include "support/runtime.h"
 
-static plait_runtime *runtime;
-static struct leak leak;
 static sem_t gate, arrived;
-
-static void open_runtime(plait_runtime_options options) {
-  leak_begin(&leak);
-  require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,
-                             &runtime) == 0,
-          "%s", plait_error_detail());
-}
-
-static void close_runtime(void) {
-  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
-  leak_end(&leak);
-}
-
-static void wait_for(sem_t *sem) {
-  while (sem_wait(sem) != 0)
-    continue;
-}
-
-/* Connects |factory| to the descriptor that is returned. */
-static int join(plait_factory *factory, unsigned reactor) {
-  int fds[2];
-  require(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "no pair");
-  require(plait_adopt(plait_runtime_reactor(runtime, reactor), fds[0],
-                      factory) == 0,
-          "%s", plait_error_detail());
-  return fds[1];
-}
 
 /* ---- a chat whose callbacks block ---------------------------------------- */
 
@@ -589,14 +559,7 @@ static Suite *dispatch_suite(void) {
 }
 
 int main(void) {
-  /* libuv keeps a pipe from its first loop on. */
-  require(plait_runtime_new(NULL, &runtime) == 0, "%s", plait_error_detail());
-  plait_runtime_free(runtime);
   sem_init(&gate, 0, 0);
   sem_init(&arrived, 0, 0);
-  SRunner *runner = srunner_create(dispatch_suite());
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(dispatch_suite());
 }

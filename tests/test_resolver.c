@@ -12,13 +12,10 @@
 
 #include <plait.h>
 
-#include "core/runtime.h"
 #include "pool/pool.h"
-#include "support/leak.h"
 #include "support/require.h"
+#include "support/runtime.h"
 
-static plait_runtime *runtime;
-static struct leak leak;
 static sem_t gate, arrived;
 
 /* ---- a scripted system --------------------------------------------------- */
@@ -64,19 +61,13 @@ static int scripted_resolve(const plait__os *os, const plait__question *q,
 static plait__host host;
 static plait__driver driver;
 
-static void open_runtime(plait_runtime_options options) {
+static void open_scripted(plait_runtime_options options) {
   leak_begin(&leak);
   driver = *leak_driver(&plait__uv_driver);
   host = *driver.host;
   host.resolve = scripted_resolve;
   driver.host = &host;
-  require(plait__runtime_new(&driver, &options, &runtime) == 0, "%s",
-          plait_error_detail());
-}
-
-static void close_runtime(void) {
-  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
-  leak_end(&leak);
+  open_runtime_on(&driver, options);
 }
 
 static plait_resolver *resolver(void) {
@@ -144,11 +135,9 @@ static void ask(struct question *q, const char *name) {
           plait_error_detail());
 }
 
-static int run(void (*start)(plait_call *, plait_protocol *)) {
-  plait_call call = {.run = start};
+static int run_questions(void (*start)(plait_call *, plait_protocol *)) {
   answers = 0;
-  plait_reactor_post(plait_runtime_reactor(runtime, 0), &call);
-  return plait_run(runtime);
+  return run(start);
 }
 
 static void expect(unsigned i, int code, const char *canonical) {
@@ -175,8 +164,8 @@ static void start_literals(plait_call *call, plait_protocol *p) {
 }
 
 START_TEST(test_literals_stay_on_the_thread) {
-  open_runtime((plait_runtime_options){0});
-  ck_assert_int_eq(run(start_literals), 0);
+  open_scripted((plait_runtime_options){0});
+  ck_assert_int_eq(run_questions(start_literals), 0);
   expect(0, 0, "127.0.0.1");
   expect(1, 0, "::1");
   expect(2, 0, "192.0.2.7");
@@ -206,8 +195,8 @@ static void start_answers(plait_call *call, plait_protocol *p) {
 }
 
 START_TEST(test_answers) {
-  open_runtime((plait_runtime_options){.reactors = 2});
-  ck_assert_int_eq(run(start_answers), 0);
+  open_scripted((plait_runtime_options){.reactors = 2});
+  ck_assert_int_eq(run_questions(start_answers), 0);
   expect(0, 0, "canonical");
   expect(1, PLAIT_ENOTFOUND, "");
   expect(2, 0, "host.example");
@@ -242,8 +231,8 @@ static void start_wrong(plait_call *call, plait_protocol *p) {
 }
 
 START_TEST(test_wrong_questions) {
-  open_runtime((plait_runtime_options){0});
-  ck_assert_int_eq(run(start_wrong), 0);
+  open_scripted((plait_runtime_options){0});
+  ck_assert_int_eq(run_questions(start_wrong), 0);
   ck_assert_uint_eq(answers, 0);
   ck_assert_int_eq(ask_as(&questions[0], (plait_query){.name = "a"}, NULL),
                    PLAIT_EINVAL);
@@ -267,8 +256,8 @@ static void start_shared(plait_call *call, plait_protocol *p) {
 }
 
 START_TEST(test_identical_lookups_are_one) {
-  open_runtime((plait_runtime_options){0});
-  ck_assert_int_eq(run(start_shared), 0);
+  open_scripted((plait_runtime_options){0});
+  ck_assert_int_eq(run_questions(start_shared), 0);
   for (unsigned i = 0; i < 52; i++)
     expect(i, 0, "canonical");
   ck_assert_uint_eq(atomic_load(&lookups), 3);
@@ -301,9 +290,9 @@ static void *open_gate_later(void *arg) {
 
 START_TEST(test_ordered_answers) {
   pthread_t opener;
-  open_runtime((plait_runtime_options){0});
+  open_scripted((plait_runtime_options){0});
   pthread_create(&opener, NULL, open_gate_later, NULL);
-  ck_assert_int_eq(run(start_ordered), 0);
+  ck_assert_int_eq(run_questions(start_ordered), 0);
   pthread_join(opener, NULL);
   ck_assert_uint_eq(questions[4].order, 0);
   for (unsigned i = 0; i < 4; i++)
@@ -327,8 +316,8 @@ static void start_cancel(plait_call *call, plait_protocol *p) {
 }
 
 START_TEST(test_cancel) {
-  open_runtime((plait_runtime_options){0});
-  ck_assert_int_eq(run(start_cancel), 0);
+  open_scripted((plait_runtime_options){0});
+  ck_assert_int_eq(run_questions(start_cancel), 0);
   expect(0, PLAIT_ECANCELED, "");
   expect(1, 0, "canonical");
   expect(2, PLAIT_ECANCELED, "");
@@ -373,8 +362,8 @@ static void start_stuck(plait_call *call, plait_protocol *p) {
 }
 
 START_TEST(test_time_outs_count_from_execution) {
-  open_runtime((plait_runtime_options){.pool.name_threads_max = 2});
-  ck_assert_int_eq(run(start_stuck), 0);
+  open_scripted((plait_runtime_options){.pool.name_threads_max = 2});
+  ck_assert_int_eq(run_questions(start_stuck), 0);
   for (unsigned i = 0; i < 4; i++)
     expect(i, PLAIT_ETIMEOUT, "");
   expect(4, 0, "canonical");
@@ -407,8 +396,8 @@ static void start_hopeless(plait_call *call, plait_protocol *p) {
 }
 
 START_TEST(test_shutdown_with_a_stuck_lookup) {
-  open_runtime((plait_runtime_options){.grace_ms = 30});
-  ck_assert_int_eq(run(start_hopeless), 0);
+  open_scripted((plait_runtime_options){.grace_ms = 30});
+  ck_assert_int_eq(run_questions(start_hopeless), 0);
   expect(0, PLAIT_ECANCELED, "");
   expect(1, PLAIT_ECANCELED, "");
   ck_assert_int_eq(plait_runtime_free(runtime), 0);
@@ -462,7 +451,7 @@ static const plait_protocol_ops owner_ops = {.name = "owner",
 START_TEST(test_owner) {
   plait_factory factory = {.protocol = &owner_ops,
                            .dispatch = (plait_dispatch)_i};
-  open_runtime((plait_runtime_options){.reactors = 2});
+  open_scripted((plait_runtime_options){.reactors = 2});
   require(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "no pair");
   require(plait_adopt(plait_runtime_reactor(runtime, 1), fds[0], &factory) == 0,
           "%s", plait_error_detail());
@@ -497,10 +486,10 @@ static void start_no_memory(plait_call *call, plait_protocol *p) {
 START_TEST(test_no_memory) {
   bool failed = true;
   for (unsigned n = 1; failed; n++) {
-    open_runtime((plait_runtime_options){0});
+    open_scripted((plait_runtime_options){0});
     questions[10].order = n;
     questions[0] = (struct question){0};
-    ck_assert_int_eq(run(start_no_memory), 0);
+    ck_assert_int_eq(run_questions(start_no_memory), 0);
     failed = leak_failed();
     leak_fail_at(0);
     if (refused)
@@ -532,11 +521,8 @@ static void start_real(plait_call *call, plait_protocol *p) {
 }
 
 START_TEST(test_the_hosts_file) {
-  leak_begin(&leak);
-  require(plait__runtime_new(leak_driver(&plait__uv_driver), NULL, &runtime) ==
-              0,
-          "%s", plait_error_detail());
-  ck_assert_int_eq(run(start_real), 0);
+  open_runtime((plait_runtime_options){0});
+  ck_assert_int_eq(run_questions(start_real), 0);
   ck_assert_int_eq(questions[0].code, 0);
   ck_assert_uint_ge(questions[0].count, 1);
   ck_assert_uint_eq(questions[0].first.port, 80);
@@ -547,9 +533,6 @@ START_TEST(test_the_hosts_file) {
 END_TEST
 
 int main(void) {
-  /* libuv keeps a pipe from its first loop on. */
-  require(plait_runtime_new(NULL, &runtime) == 0, "%s", plait_error_detail());
-  plait_runtime_free(runtime);
   sem_init(&gate, 0, 0);
   sem_init(&arrived, 0, 0);
   Suite *suite = suite_create("resolver");
@@ -567,9 +550,5 @@ int main(void) {
   tcase_add_test(tc, test_no_memory);
   tcase_add_test(tc, test_the_hosts_file);
   suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }
