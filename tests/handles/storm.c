@@ -14,7 +14,7 @@
 #include "support/leak.h"
 #include "support/require.h"
 
-enum { AFTERWARDS = 1000, DEADLINE_S = 900 };
+enum { AFTERWARDS = 1000, DEADLINE_S = 300, OPERATIONS_A_SECOND = 5000 };
 
 static struct {
   plait_runtime *runtime;
@@ -274,7 +274,7 @@ void storm_play(unsigned operations) {
                                    .keep_running = true,
                                    .grace_ms = 1000,
                                    .pool.strand_threads_max = WORKERS};
-  alarm(DEADLINE_S);
+  alarm(DEADLINE_S + operations / OPERATIONS_A_SECOND);
   storm.share = operations / SENDERS;
   leak_begin(&leak);
   require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,
