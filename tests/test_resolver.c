@@ -190,6 +190,13 @@ static void start_wrong(plait_call *call, plait_protocol *p) {
   require(ask_as(&questions[0], (plait_query){.name = "a", .service = ""},
                  NULL) == PLAIT_EINVAL,
           "an empty service is taken");
+  require(ask_as(&questions[0], (plait_query){.name = "a", .service = "65536"},
+                 NULL) == PLAIT_EINVAL,
+          "a port above 65,535 is taken");
+  require(ask_as(&questions[0],
+                 (plait_query){.name = "::1", .service = "4294967376"},
+                 NULL) == PLAIT_EINVAL,
+          "a port above 65,535 is taken");
 }
 
 START_TEST(test_wrong_questions) {

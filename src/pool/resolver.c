@@ -116,15 +116,26 @@ static bool name_is_good(const char *name) {
   return part > 0 && len <= PLAIT_NAME_MAX;
 }
 
+/* A name, or a number of a port: the system takes 65,616 for 80. */
+static bool service_is_good(const char *service) {
+  unsigned number = 0;
+  size_t len = strlen(service);
+  if (len == 0 || len > PLAIT_NAME_MAX)
+    return false;
+  for (const char *c = service; number <= UINT16_MAX; c++) {
+    if (*c < '0' || *c > '9')
+      return true;
+    number = number * 10 + (unsigned)(*c - '0');
+  }
+  return false;
+}
+
 static int query_check(const plait_query *query) {
   plait_address address;
   if (query->name == NULL) {
     uint8_t family = query->address.family;
     return family == PLAIT_IPV4 || family == PLAIT_IPV6 ? 0 : PLAIT_EINVAL;
   }
-  if (query->service != NULL &&
-      (query->service[0] == '\0' || strlen(query->service) > PLAIT_NAME_MAX))
-    return PLAIT_EINVAL;
   if (plait_address_parse(query->name, 0, &address) == 0)
     return 0;
   return name_is_good(query->name) ? 0 : PLAIT_EINVAL;
@@ -190,6 +201,10 @@ int plait_resolve(plait_resolver *resolver, plait_transport *owner,
     return plait__fail(PLAIT_EINVAL, "resolve: not in a callback");
   if (owner != NULL)
     r = plait__stream_of(owner)->reactor;
+  if (query->name != NULL && query->service != NULL &&
+      !service_is_good(query->service))
+    return plait__fail(PLAIT_EINVAL, "resolve: this is no service: \"%.80s\"",
+                       query->service);
   int code = query_check(query);
   if (code != 0)
     return plait__fail(code, "resolve: this is no name: \"%.80s\"", name);
