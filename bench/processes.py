@@ -92,7 +92,8 @@ class Machine:
 
     def server(self, program, env=None):
         """A server, as servers.py names it."""
-        return Server(self, servers.command(self.build, program), env)
+        cpu = (None if program in servers.ON_ALL_CPUS else self.server_cpu)
+        return Server(self, servers.command(self.build, program), cpu, env)
 
     def load(self, server, **options):
         """One run of the generator against a server; its figures."""
@@ -134,8 +135,8 @@ class Child:
 class Server(Child):
     """An echo server; .port is where it listens."""
 
-    def __init__(self, machine, argv, env=None):
-        super().__init__(machine, argv, machine.server_cpu, env)
+    def __init__(self, machine, argv, cpu, env=None):
+        super().__init__(machine, argv, cpu, env)
         self.name = " ".join(os.path.basename(word) for word in argv)
         match = LISTENING.search(self.line(START_SECONDS))
         if not match:

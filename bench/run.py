@@ -26,10 +26,13 @@ sys.dont_write_bytecode = True  # the source folder stays as it is
 import part_alloc  # noqa: E402
 import part_bytewise  # noqa: E402
 import part_churn  # noqa: E402
+import part_dispatch  # noqa: E402
 import part_echo  # noqa: E402
 import part_frames  # noqa: E402
 import part_idle  # noqa: E402
 import part_line  # noqa: E402
+import part_producers  # noqa: E402
+import part_reactors  # noqa: E402
 import part_work  # noqa: E402
 import processes  # noqa: E402
 import servers  # noqa: E402
@@ -47,6 +50,9 @@ PARTS = {
     "churn": part_churn,
     "idle": part_idle,
     "work": part_work,
+    "producers": part_producers,
+    "dispatch": part_dispatch,
+    "reactors": part_reactors,
     "alloc": part_alloc,
 }
 

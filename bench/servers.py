@@ -52,6 +52,25 @@ WORK = {
     PLAIT: ("bench/plait_work",),
     UV_WORK: ("bench/peers/uv_work",),
 }
+UV_PRODUCERS = "libuv by hand"
+PRODUCERS = {
+    PLAIT: ("bench/plait_producers",),
+    UV_PRODUCERS: ("bench/peers/uv_producers",),
+}
+WORKERS = "workers"
+DISPATCH = {
+    EPOLL: ("bench/peers/epoll",),
+    PLAIT: plait_serve("echo"),
+    WORKERS: plait_serve("echo", "--dispatch", "workers"),
+}
+TWO = "two reactors"
+REACTORS = {
+    EPOLL: ("bench/peers/epoll",),
+    PLAIT: plait_serve("echo", "--reactors", "1"),
+    TWO: plait_serve("echo", "--reactors", "2"),
+}
+# What is to run on all CPUs; other servers have one of their own.
+ON_ALL_CPUS = [REACTORS[PLAIT], REACTORS[TWO]]
 LIAR = ("bench/peers/liar",)
 PEERS = ["uv", "uv_poll", LIBEVENT, "libev", "asio", TWISTED]
 

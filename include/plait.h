@@ -19,6 +19,7 @@
 #include <plait/prefixed.h>
 #include <plait/protocol.h>
 #include <plait/reactor.h>
+#include <plait/resolver.h>
 #include <plait/runtime.h>
 #include <plait/strand.h>
 #include <plait/timer.h>

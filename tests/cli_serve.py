@@ -49,6 +49,8 @@ class Usage(unittest.TestCase):
         for option, value in (
             ("--reactors", "0"), ("--reactors", "65"), ("--reactors", "x"),
             ("--reactors", ""), ("--max-length", "0"), ("--max-length", "-1"),
+            ("--dispatch", "thread"), ("--workers", "0"),
+            ("--workers", "1025"),
             ("--max-length", "268435457"),
             ("--max-length", "1e3"), ("--idle", "soon"), ("--idle", "-1"),
             ("--idle", "1.2.3"), ("--idle", "."), ("--grace", "1h"),
@@ -79,13 +81,18 @@ class Usage(unittest.TestCase):
                 self.assertEqual((status, out), (2, ""))
                 self.assertIn(field, err)
 
+    def test_workers_without_dispatch(self):
+        self.wrong("serve", "--workers", "2", "echo", "tcp:0",
+                   names="--workers")
+
     def test_help(self):
         status, out, err = plait("--help")
         self.assertEqual((status, err), (0, ""))
         self.assertIn("plait serve echo tcp:4001", out)
         status, out, err = plait("serve", "--help")
         self.assertEqual((status, err), (0, ""))
-        for word in ("--reactors N|auto", "--pin", "--max-length", "--idle",
+        for word in ("--reactors N|auto", "--pin", "--dispatch",
+                     "--workers", "--max-length", "--idle",
                      "--grace", "--quiet", "echo", "discard", "chargen",
                      "daytime", "time", "line-echo", "delimited-echo",
                      "--delimiter", "int8-echo", "int16-echo", "int32-echo",
@@ -245,6 +252,18 @@ class Signals(unittest.TestCase):
                 with Serve("echo", "tcp:0", "--reactors", reactors) as server:
                     server.send(number)
                     self.assertEqual(server.wait(), 0, server.stderr())
+
+    def test_on_workers(self):
+        with Serve("--dispatch", "workers", "--workers", "2", "--reactors",
+                   "2", "echo", "tcp:0", "+", "chat", "tcp:0") as server:
+            with client.connect(server.endpoints[0]) as sock:
+                sock.sendall(b"hello")
+                self.assertEqual(sock.recv(5), b"hello")
+                ann = client.enter(server.endpoints[1], "ann")
+                self.addCleanup(ann.__exit__)
+                server.send(signal.SIGTERM)
+                self.assertEqual(client.read_all(sock), b"")
+            self.assertEqual(server.wait(), 0, server.stderr())
 
     def test_what_is_printed(self):
         with Serve("echo", "tcp:0") as server:

@@ -35,12 +35,15 @@ includes() {
 check_includes() {
   from='[<"]([^>"]*/)?'
 
-  includes "$from(\.\./|uv/|pool/|endpoint/|cli/|protocols/|tests/)" src/core |
+  includes "$from(\.\./|uv/|pool/|filter/|endpoint/|cli/|protocols/|tests/)" \
+    src/core |
     say 'src/core includes from another layer'
-  includes "$from(\.\./|pool/|endpoint/|cli/|protocols/|tests/)" src/uv |
+  includes "$from(\.\./|pool/|filter/|endpoint/|cli/|protocols/|tests/)" src/uv |
     say 'src/uv includes from a layer above'
-  includes "$from(\.\./|uv/|endpoint/|cli/|protocols/|tests/)" src/pool |
+  includes "$from(\.\./|uv/|filter/|endpoint/|cli/|protocols/|tests/)" src/pool |
     say 'src/pool includes from another layer'
+  includes "$from(\.\./|uv/|endpoint/|cli/|protocols/|tests/)" src/filter |
+    say 'src/filter includes from another layer'
   includes "$from(\.\./|cli/|protocols/|tests/)" src/endpoint |
     say 'src/endpoint includes from a layer above'
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Holds the objects of src/core, src/pool and protocols to tests/symbols.allow: no
-# clock, socket, random, allocation or thread call of the system's, for these
+# Holds the objects of src/core, src/pool, src/filter and protocols to
+# tests/symbols.allow: no clock, socket, random, allocation or thread call of the system's, for these
 # go through the seam. Otherwise a simulated world would have holes.
 set -u
 
@@ -8,7 +8,7 @@ set -u
 : "${top_builddir:?run this through make check}"
 failed=0
 
-for library in core pool protocols; do
+for library in core pool filter protocols; do
   archive=$top_builddir/.libs/libplait_$library.a
   [ -f "$archive" ] || archive=$top_builddir/libplait_$library.a
   # shellcheck disable=SC2086 # NM may carry options.

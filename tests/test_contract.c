@@ -1,51 +1,8 @@
-/* The contract over the kernel: TCP, UNIX sockets and socket pairs, on one
- * reactor and on three. */
-#include <check.h>
-#include <stdlib.h>
-
+/* The contract over the kernel, with callbacks on reactors. */
 #include "contract/contract.h"
 
-static const unsigned reactors[] = {1, 3};
-
-enum {
-  REACTORS = sizeof reactors / sizeof *reactors,
-  CELLS = (int)MEDIA * REACTORS,
-  DEADLINE_S = 120
-};
-
-static struct world world;
-
-/* Of each behaviour's test case, |_i| is its number times CELLS and the
- * cell. */
-START_TEST(contract_holds) {
-  const struct behaviour *b = contract_behaviour((unsigned)_i / CELLS);
-  unsigned cell = (unsigned)_i % CELLS;
-  enum medium medium = (enum medium)(cell / REACTORS);
-  ck_assert_ptr_nonnull(b);
-  if (!contract_applies(b, medium, ON_KERNEL))
-    return;
-  world_init(&world, &world_kernel, medium, reactors[cell % REACTORS]);
-  b->check(&world);
-}
-END_TEST
-
-static Suite *contract_suite(void) {
-  Suite *s = suite_create("contract");
-  const struct behaviour *b;
-  for (int i = 0; (b = contract_behaviour((unsigned)i)) != NULL; i++) {
-    TCase *tc = tcase_create(b->name);
-    tcase_set_timeout(tc, DEADLINE_S);
-    tcase_add_loop_test(tc, contract_holds, i * CELLS, (i + 1) * CELLS);
-    suite_add_tcase(s, tc);
-  }
-  return s;
-}
-
 int main(void) {
-  contract_print_table(ON_KERNEL, reactors, REACTORS);
-  SRunner *runner = srunner_create(contract_suite());
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  static const struct contract_mode modes[CONTRACT_KERNEL_MODES] = {
+      {"1", 1, PLAIT_ON_REACTOR}, {"3", 3, PLAIT_ON_REACTOR}};
+  return contract_on_kernel(modes);
 }

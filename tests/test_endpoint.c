@@ -8,10 +8,16 @@
 
 #include "core/error.h"
 #include "endpoint/spec.h"
+#include "endpoint/value.h"
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof *(table)))
 
 /* ---- good strings -------------------------------------------------------- */
+
+#define TEXT_32 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LABEL_61 TEXT_32 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define LABEL_63 LABEL_61 "bb"
+#define NAME_253 LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_61
 
 typedef struct good_case {
   const char *text;
@@ -86,6 +92,18 @@ static const good_case good_clients[] = {
      "tcp:1.2.3.4:80"},
     {"tcp:[\\:\\:1]:80:bind=[\\:\\:2]", "tcp [::1]:80 from [::2]:0",
      "tcp:[\\:\\:1]:80"},
+    {"tcp:localhost:80", "tcp localhost:80", "tcp:localhost:80"},
+    {"tcp:www.example.net.:80", "tcp www.example.net.:80",
+     "tcp:www.example.net.:80"},
+    {"tcp:a_b-1.example:443:timeout=2:bind=127.0.0.2",
+     "tcp a_b-1.example:443 timeout 2000 from 127.0.0.2:0",
+     "tcp:a_b-1.example:443"},
+    {"tcp:10.0.0.1x:80", "tcp 10.0.0.1x:80", "tcp:10.0.0.1x:80"},
+    {"tcp:a:http", "tcp a:http", "tcp:a:http"},
+    {"tcp:127.0.0.1:http", "tcp 127.0.0.1:http", "tcp:127.0.0.1:http"},
+    {"tcp:\\:\\:1:http", "tcp [::1]:http", "tcp:[\\:\\:1]:http"},
+    {"tcp:" NAME_253 ":80", "tcp " NAME_253 ":80", "tcp:" NAME_253 ":80"},
+    {"tcp:" NAME_253 ".:80", "tcp " NAME_253 ".:80", "tcp:" NAME_253 ".:80"},
     {"unix:/run/x.sock", "unix unix:/run/x.sock", "unix:/run/x.sock"},
     {"unix:/x:timeout=86400", "unix unix:/x timeout 86400000", "unix:/x"},
     {"stdio:", "stdio", "stdio:"},
@@ -101,18 +119,34 @@ static const side server = {plait__endpoint_listen,
 static const side client = {plait__endpoint_connect,
                             plait__endpoint_connect_text};
 
+/* " 127.0.0.1:80", " localhost:http". */
+static const char *describe_place(const plait__endpoint *e, char *buffer,
+                                  size_t size) {
+  char address[PLAIT_ADDRESS_TEXT_MAX], port[8];
+  const char *host = e->host;
+
+  snprintf(port, sizeof port, "%u", e->address.port);
+  if (host[0] == '\0') {
+    host = plait_address_format(&e->address, address, sizeof address);
+    if (e->address.family != PLAIT_UNIX)
+      *strrchr(address, ':') = '\0';
+  }
+  snprintf(buffer, size, e->address.family == PLAIT_UNIX ? " %s" : " %s:%s",
+           host, e->service[0] != '\0' ? e->service : port);
+  return buffer;
+}
+
 /* Everything that |e| says, in a line of |buffer|. */
 static const char *describe(const plait__endpoint *e, char *buffer,
                             size_t size) {
   static const char *const kinds[] = {"tcp", "tcp6", "unix", "fd", "stdio"};
-  char address[PLAIT_ADDRESS_TEXT_MAX];
+  char address[PLAIT__ENDPOINT_TEXT_MAX];
   FILE *out = fmemopen(buffer, size, "w");
 
   ck_assert_ptr_nonnull(out);
   fputs(kinds[e->kind], out);
-  if (e->address.family != PLAIT_NO_ADDRESS)
-    fprintf(out, " %s",
-            plait_address_format(&e->address, address, sizeof address));
+  if (e->host[0] != '\0' || e->address.family != PLAIT_NO_ADDRESS)
+    fputs(describe_place(e, address, sizeof address), out);
   if (e->kind == PLAIT__KIND_FD)
     fprintf(out, " %d", e->fd);
   if (e->dual)
@@ -141,6 +175,8 @@ static void check_round_trip(const side *s, const plait__endpoint *e) {
                 plait_error_detail());
   ck_assert_int_eq(again.kind, e->kind);
   ck_assert_mem_eq(&again.address, &e->address, sizeof again.address);
+  ck_assert_str_eq(again.host, e->host);
+  ck_assert_str_eq(again.service, e->service);
   ck_assert_int_eq(again.fd, e->fd);
   ck_assert(again.dual == e->dual);
   ck_assert_str_eq(s->text(&again, second), first);
@@ -178,10 +214,15 @@ typedef struct bad_case {
 #define SERVER_TCP "tcp:8000:interface=127.0.0.1"
 #define SERVER_TCP6 "tcp6:8000:interface=\\:\\:1"
 #define SERVER_UNIX "unix:/run/x.sock:mode=660"
-#define CLIENT_TCP "tcp:127.0.0.1:8000:timeout=0.5"
+#define CLIENT_TCP "tcp:www.example.net:80:timeout=0.5"
 #define CLIENT_UNIX "unix:/run/x.sock:timeout=5"
 #define TOO_MANY                                                               \
   " is one too many; ':' within a value is written '\\:', as in \\:\\:1"
+
+#define NO_PORT " is neither a number from 1 to 65535 nor the name of a service"
+#define NO_NAME                                                                \
+  " is neither an IP address nor a name: names are of letters, digits, '-', "  \
+  "'_' and '.'"
 
 static const bad_case bad_servers[] = {
     {"", "type: \"\" is none of tcp, tcp6, unix, fd, stdio", SERVER_TCP},
@@ -287,14 +328,28 @@ static const bad_case bad_clients[] = {
      CLIENT_TCP},
     {"tcp:", "host: missing", CLIENT_TCP},
     {"tcp:1.2.3.4", "port: missing", CLIENT_TCP},
-    {"tcp:1.2.3.4:0", "port: \"0\" is not a number from 1 to 65535",
-     CLIENT_TCP},
-    {"tcp:1.2.3.4:65536", "port: \"65536\" is not a number from 1 to 65535",
-     CLIENT_TCP},
+    {"tcp:1.2.3.4:0", "port: \"0\"" NO_PORT, CLIENT_TCP},
+    {"tcp:1.2.3.4:65536", "port: \"65536\"" NO_PORT, CLIENT_TCP},
+    {"tcp:a:", "port: \"\"" NO_PORT, CLIENT_TCP},
+    {"tcp:a:80x", "port: \"80x\"" NO_PORT, CLIENT_TCP},
+    {"tcp:a:h ttp", "port: \"h ttp\"" NO_PORT, CLIENT_TCP},
+    {"tcp:a:" TEXT_32, "port: \"" TEXT_32 "\"" NO_PORT, CLIENT_TCP},
     {"tcp:1.2.3.4:80:81", "argument: \"81\"" TOO_MANY, CLIENT_TCP},
     {"tcp:[::1]:80", "argument: \"1]\"" TOO_MANY, CLIENT_TCP},
-    {"tcp:localhost:80",
-     "host: \"localhost\" is a name; only numeric addresses work", CLIENT_TCP},
+    {"tcp:a b:80", "host: \"a b\"" NO_NAME, CLIENT_TCP},
+    {"tcp: a:80", "host: \" a\"" NO_NAME, CLIENT_TCP},
+    {"tcp:a/b:80", "host: \"a/b\"" NO_NAME, CLIENT_TCP},
+    {"tcp:.a:80", "host: \".a\" has an empty part", CLIENT_TCP},
+    {"tcp:a..b:80", "host: \"a..b\" has an empty part", CLIENT_TCP},
+    {"tcp:b\xc3\xbc:80",
+     "host: \"b\xc3\xbc\" is not ASCII; names in other letters are written as "
+     "in xn--bcher-kva.example",
+     CLIENT_TCP},
+    {"tcp:" TEXT_32 TEXT_32 ".a:80",
+     "host: "
+     "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\" has "
+     "more than 63 bytes between two dots",
+     CLIENT_TCP},
     {"tcp::80", "host: \"\" is not an IP address", CLIENT_TCP},
     {"tcp:1.2.3:80", "host: \"1.2.3\" is not an IP address", CLIENT_TCP},
     {"tcp:1.2.3.4:80:timeout=0",
@@ -341,6 +396,17 @@ static void check_bad(const side *s, const bad_case *c) {
   /* And the example is right. */
   ck_assert_int_eq(s->read(c->example, &e), 0);
 }
+
+START_TEST(test_long_host) {
+  ck_assert_ptr_null(plait__value_host(NAME_253));
+  ck_assert_str_eq(plait__value_host(NAME_253 "a"), "is longer than 253 bytes");
+  ck_assert_str_eq(plait__value_host(NAME_253 "a."),
+                   "is longer than 253 bytes");
+  ck_assert_ptr_null(plait__value_host("a." LABEL_63 ".a"));
+  ck_assert_str_eq(plait__value_host("a." LABEL_63 "b.a"),
+                   "has more than 63 bytes between two dots");
+}
+END_TEST
 
 START_TEST(test_bad_server) {
   check_bad(&server, &bad_servers[_i]);
@@ -409,6 +475,7 @@ int main(void) {
   tcase_add_loop_test(tcase, test_good_client, 0, COUNT(good_clients));
   tcase_add_loop_test(tcase, test_bad_server, 0, COUNT(bad_servers));
   tcase_add_loop_test(tcase, test_bad_client, 0, COUNT(bad_clients));
+  tcase_add_test(tcase, test_long_host);
   tcase_add_test(tcase, test_null);
   tcase_add_loop_test(tcase, test_path_length, 0, 2);
   tcase_add_test(tcase, test_longest_text);

@@ -15,15 +15,19 @@ static struct world world;
 
 /* ---- the contract --------------------------------------------------------*/
 
-static const unsigned reactors[] = {1};
+static const struct contract_mode modes[] = {{"1", 1, PLAIT_ON_REACTOR},
+                                             {"1w", 1, PLAIT_ON_WORKERS}};
+
+enum { MODES = sizeof modes / sizeof *modes, CELLS = (int)MEDIA * MODES };
 
 START_TEST(contract_holds) {
-  const struct behaviour *b = contract_behaviour((unsigned)_i / MEDIA);
-  enum medium medium = (enum medium)(_i % MEDIA);
+  const struct behaviour *b = contract_behaviour((unsigned)_i / CELLS);
+  enum medium medium = (enum medium)(_i % CELLS / MODES);
   ck_assert_ptr_nonnull(b);
   if (!contract_applies(b, medium, ON_MEMORY))
     return;
   world_init(&world, &world_memory, medium, 1);
+  world.dispatch = modes[_i % MODES].dispatch;
   b->check(&world);
   memory_check_closed();
 }
@@ -269,7 +273,7 @@ static void add_contract(Suite *s) {
   for (int i = 0; (b = contract_behaviour((unsigned)i)) != NULL; i++) {
     TCase *tc = tcase_create(b->name);
     tcase_set_timeout(tc, DEADLINE_S);
-    tcase_add_loop_test(tc, contract_holds, i * MEDIA, (i + 1) * MEDIA);
+    tcase_add_loop_test(tc, contract_holds, i * CELLS, (i + 1) * CELLS);
     suite_add_tcase(s, tc);
   }
 }
@@ -294,7 +298,7 @@ static void add_memory(Suite *s) {
 }
 
 int main(void) {
-  contract_print_table(ON_MEMORY, reactors, 1);
+  contract_print_table(ON_MEMORY, modes, MODES);
   Suite *s = suite_create("memory");
   add_contract(s);
   add_time(s);

@@ -49,7 +49,9 @@
   X(ELIMIT, -5009, "limit reached")                                            \
   X(EDRAIN, -5010, "server stopped before the connection was done")            \
   X(EENDPOINT, -5011, "malformed endpoint")                                    \
-  X(ETRUNCATED, -5012, "the input ended inside a frame")
+  X(ETRUNCATED, -5012, "the input ended inside a frame")                       \
+  X(ENOTFOUND, -5013, "no such name or address")                               \
+  X(ETEMPORARY, -5014, "name servers could not say")
 
 #define PLAIT_ERROR_ENUM_(name, value, text) PLAIT_##name = (value),
 enum plait_error { PLAIT_ERROR_MAP(PLAIT_ERROR_ENUM_) PLAIT_OK = 0 };

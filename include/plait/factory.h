@@ -24,7 +24,21 @@ typedef struct plait_limits {
        quarter of high_bytes if that is below 16 KiB] */
   uint32_t queue_bytes_max;  /* a write that finds the queue above it loses the
        connection with PLAIT_EQUEUE [16 MiB] */
+  uint32_t lease_bytes_max;  /* PLAIT_ON_WORKERS: received and not yet handled;
+       then reading pauses [1 MiB] */
 } plait_limits;
+
+/* Where the callbacks of a connection run. */
+typedef enum plait_dispatch {
+  /* On its reactor: they must not block. */
+  PLAIT_ON_REACTOR,
+  /* On the pool's threads for strands, one at a time and in order: they may
+   * block, and nothing else about them changes.  What is received is not
+   * copied, and what a callback writes leaves when the connection's thread has
+   * nothing more to do for it, or at 64 KiB.  Callbacks that block all threads
+   * of the pool stall the others: plait_pool_get_strand_stats(). */
+  PLAIT_ON_WORKERS
+} plait_dispatch;
 
 struct plait_factory {
   const plait_protocol_ops *protocol; /* what new connections run */
@@ -48,6 +62,7 @@ struct plait_factory {
   void (*connect_failed)(plait_factory *factory, plait_connector *connector,
                          int reason);
 
+  plait_dispatch dispatch;
   plait_limits limits;
 
   /* private: zero it and leave it alone */

@@ -5,9 +5,9 @@
  * live, a dying or a long gone connection, and after its runtime was freed.
  * The order of one thread's calls is kept.
  *
- * On the connection's own reactor thread write, close and abort act at once,
- * unless something this thread sent the connection is still queued: then they
- * queue behind it.
+ * On the connection's own reactor thread, and in its callbacks if they run on
+ * workers, write, close and abort act at once, unless something this thread
+ * sent the connection is still queued: then they queue behind it.
  */
 #ifndef PLAIT_HANDLE_H
 #define PLAIT_HANDLE_H

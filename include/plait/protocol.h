@@ -3,11 +3,13 @@
  * You write it as one const struct of callbacks.  plait allocates an instance
  * for each connection, calls it back in this order, the last one exactly once,
  *
- *     made (data | resume | timed_out | draining | timer | call)*
- *          (eof (resume | timed_out | draining | timer | call)*)? lost
+ *     made (data | resume | timed_out | draining | timer | call | done)*
+ *          (eof (resume | timed_out | draining | timer | call | done)*)? lost
  *
  * and frees the instance after its connection_lost returned.  Calls come one
- * at a time, on the thread of the connection's reactor.  No plait_*() function
+ * at a time, in the connection's serial context: on the thread of its reactor,
+ * or, if its factory says so (plait_dispatch), on one worker after the other.
+ * No plait_*() function
  * ever calls back into a protocol (but plait_framing_receive(), which is there
  * to hand on what data_received got), so a callback may call anything: write,
  * close, abort, switch.  After a close or an abort every call on the transport
@@ -75,6 +77,7 @@ struct plait_protocol {
 typedef struct plait__attached {
   struct plait__attached *next, *prev;
   void (*end)(struct plait__attached *attached);
+  bool waits; /* connection_lost does not come before it is detached */
 } plait__attached;
 
 /* The size of |type|, whose first member must be |base|: a base that is not

@@ -8,7 +8,8 @@
 
 PLAIT_BEGIN
 
-/* The reactor whose callback is running on this thread, or NULL. */
+/* The reactor whose callback is running on this thread, or NULL.  In a callback
+ * that runs on a worker it is the connection's. */
 PLAIT_EXTERN plait_reactor *plait_reactor_current(void);
 
 /* Its place in its runtime, counted from 0. */
@@ -30,6 +31,7 @@ typedef struct plait_reactor_stats {
   uint64_t accepted;       /* connections that its acceptors took */
   uint64_t accept_starved; /* accepts for which there was no descriptor or no
       memory (EMFILE and its kin) */
+  uint64_t wakes; /* times another thread had to wake its loop */
 } plait_reactor_stats;
 
 PLAIT_EXTERN void plait_reactor_get_stats(const plait_reactor *reactor,

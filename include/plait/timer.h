@@ -20,6 +20,7 @@ struct plait_timer {
   plait_reactor *reactor;
   plait_protocol *instance; /* the owner's; NULL for none */
   plait__attached attached; /* to |instance|, while it runs */
+  void *proxy; /* what rings for it, if |instance| lives on workers */
   uint64_t every_ms;
 };
 

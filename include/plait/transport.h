@@ -2,8 +2,9 @@
  * adopted descriptor, stdio.
  *
  * A plait_transport is used on its reactor's thread: in the callbacks of its
- * connection, and in any other callback on that reactor (with --enable-debug
- * this is asserted).  Other threads use its plait_handle.  The pointer is good
+ * connection, and in any other callback on that reactor; if the connection's
+ * callbacks run on workers, in these alone (with --enable-debug this is
+ * asserted).  Everything else uses its plait_handle.  The pointer is good
  * from connection_made until connection_lost returns.
  */
 #ifndef PLAIT_TRANSPORT_H

@@ -200,6 +200,7 @@ static const struct command cat_command = {
     .usage = "ENDPOINT [ENDPOINT]",
     .help =
         "  plait cat tcp:127.0.0.1:4000\n"
+        "  plait cat tcp:www.example.net:http\n"
         "  plait cat 'tcp:[\\:\\:1]:4000'\n"
         "  plait cat unix:/tmp/echo.sock <question >answer\n"
         "  plait cat tcp:127.0.0.1:4000 unix:/tmp/echo.sock\n"
@@ -214,8 +215,9 @@ static const struct command cat_command = {
         "refused, was reset or lost bytes (why is on stderr); 2 wrong usage.\n"
         "\n"
         "Endpoints:\n"
-        "  tcp:HOST:PORT[:timeout=30][:bind=ADDRESS]  HOST is an address;\n"
-        "                                             IPv6 is [\\:\\:1]\n"
+        "  tcp:HOST:PORT[:timeout=30][:bind=ADDRESS]  HOST is a name or an\n"
+        "                                             address; IPv6 is "
+        "[\\:\\:1]\n"
         "  unix:PATH[:timeout=30]                     a UNIX socket\n"
         "  stdio:                                     standard input and "
         "output\n"

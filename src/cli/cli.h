@@ -43,6 +43,8 @@ enum options_answer options_parse(const struct command *command, int argc,
 /* The parse members. */
 const char *option_flag(const char *text, void *bool_field);
 const char *option_reactors(const char *text, void *unsigned_field);
+const char *option_workers(const char *text, void *unsigned_field);
+const char *option_dispatch(const char *text, void *dispatch_field);
 const char *option_length(const char *text, void *size_field);
 const char *option_seconds(const char *text, void *uint32_ms_field);
 
@@ -65,8 +67,9 @@ int failed(int code);
 
 /* ---- subcommands ------------------------------------------------------- */
 
-int serve_main(int argc, char **argv); /* serve.c */
-int cat_main(int argc, char **argv);   /* cat.c */
+int serve_main(int argc, char **argv);   /* serve.c */
+int cat_main(int argc, char **argv);     /* cat.c */
+int resolve_main(int argc, char **argv); /* resolve.c */
 
 /* ---- services: services.c ---------------------------------------------- */
 

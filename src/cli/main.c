@@ -12,10 +12,12 @@ static const char overview[] =
     "  plait serve echo tcp:4001                  an echo server\n"
     "  plait serve chat tcp:4000 + echo tcp:4001  two services at once\n"
     "  plait cat tcp:127.0.0.1:4000               talk to one of them\n"
+    "  plait resolve www.example.net 192.0.2.1    names and addresses\n"
     "\n"
     "plait serve SERVICE ENDPOINT... [+ SERVICE ENDPOINT...]\n"
     "plait cat ENDPOINT [ENDPOINT]\n"
-    "plait serve --help, plait cat --help         options, endpoints, "
+    "plait resolve [NAME|ADDRESS...]\n"
+    "plait SUBCOMMAND --help                      options, endpoints, "
     "examples\n"
     "plait --version\n"
     "\n"
@@ -55,6 +57,9 @@ int main(int argc, char **argv) {
   if (strcmp(word, "cat") == 0) {
     return cat_main(argc - 2, argv + 2);
   }
+  if (strcmp(word, "resolve") == 0) {
+    return resolve_main(argc - 2, argv + 2);
+  }
   if (is_any_of(word, "--help", "-h")) {
     fputs(overview, stdout);
     return STATUS_DONE;
@@ -64,5 +69,6 @@ int main(int argc, char **argv) {
     return STATUS_DONE;
   }
   return wrong_usage(&plait_command,
-                     "no subcommand \"%s\": there are serve and cat", word);
+                     "no subcommand \"%s\": there are serve, cat and resolve",
+                     word);
 }

@@ -47,6 +47,24 @@ const char *option_reactors(const char *text, void *unsigned_field) {
   return NULL;
 }
 
+const char *option_workers(const char *text, void *unsigned_field) {
+  unsigned long value;
+  if (!whole_number(text, 1, 1024, &value)) {
+    return "a number from 1 to 1024";
+  }
+  *(unsigned *)unsigned_field = (unsigned)value;
+  return NULL;
+}
+
+const char *option_dispatch(const char *text, void *dispatch_field) {
+  plait_dispatch *field = dispatch_field;
+  if (strcmp(text, "reactor") != 0 && strcmp(text, "workers") != 0) {
+    return "\"reactor\" or \"workers\"";
+  }
+  *field = text[0] == 'w' ? PLAIT_ON_WORKERS : PLAIT_ON_REACTOR;
+  return NULL;
+}
+
 const char *option_length(const char *text, void *size_field) {
   unsigned long value;
   if (!whole_number(text, 1, 268435456, &value)) {

@@ -9,7 +9,8 @@
 /* ---- options ----------------------------------------------------------- */
 
 struct serve_options {
-  unsigned reactors;
+  unsigned reactors, workers;
+  plait_dispatch dispatch;
   bool pin, quiet;
   size_t frame_bytes_max;
   struct delimiters delimiters;
@@ -24,6 +25,12 @@ static const struct option serve_table[] = {
      FIELD(reactors), "--reactors 4"},
     {"--pin", NULL, "binds each event loop's thread to a processor",
      option_flag, FIELD(pin), "--pin"},
+    {"--dispatch", "WHERE",
+     "callbacks run on the event loops: reactor, or on threads\n"
+     "                      of their own: workers (reactor)",
+     option_dispatch, FIELD(dispatch), "--dispatch workers"},
+    {"--workers", "N", "threads of --dispatch workers (4 per processor)",
+     option_workers, FIELD(workers), "--workers 8"},
     {"--max-length", "N",
      "longest payload of framed echoes, in bytes (16384 for\n"
      "                      line-echo and delimited-echo, else 99999)",
@@ -128,6 +135,7 @@ static int serve_group(struct served *served, char **words, int count,
   served->frame_bytes_max = options->frame_bytes_max;
   served->factory.protocol = served->service->protocol;
   served->factory.started = serve_started;
+  served->factory.dispatch = options->dispatch;
   served->factory.limits.idle_ms = options->idle_ms;
   if (served->service->protocol == &delimited_echo.base) {
     delimited_echo_set(&options->delimiters);
@@ -182,6 +190,13 @@ static int serve_check_delimiters(const struct serving *serving,
                             "among the services");
 }
 
+static int serve_check_workers(const struct serve_options *options) {
+  return options->workers == 0 || options->dispatch == PLAIT_ON_WORKERS
+             ? STATUS_DONE
+             : wrong_usage(&serve_command,
+                           "--workers is for --dispatch workers");
+}
+
 static int serve_listen(plait_runtime *runtime, struct serving *serving) {
   for (int i = 0; i < serving->count; i++) {
     struct served *served = &serving->first[i];
@@ -198,6 +213,20 @@ static int serve_listen(plait_runtime *runtime, struct serving *serving) {
 
 /* ---- running ----------------------------------------------------------- */
 
+/* Whether callbacks have stalled each other. */
+static void serve_say_saturated(plait_runtime *runtime) {
+  plait_pool_stats stats;
+  plait_pool_get_strand_stats(plait_runtime_pool(runtime), &stats);
+  if (stats.saturated > 0) {
+    fprintf(stderr,
+            "plait: all workers were busy %llu time%s; the longest wait was "
+            "%.3f s\n",
+            (unsigned long long)stats.saturated,
+            stats.saturated == 1 ? "" : "s",
+            (double)stats.wait_max_us / 1000000);
+  }
+}
+
 static void serve_say_stopped(plait_runtime *runtime) {
   unsigned long long accepted = 0;
   for (unsigned i = 0; i < plait_runtime_reactors(runtime); i++) {
@@ -210,7 +239,7 @@ static void serve_say_stopped(plait_runtime *runtime) {
 }
 
 static int serve_run(plait_runtime *runtime, struct serving *serving,
-                     bool quiet) {
+                     const struct serve_options *options) {
   int status = serve_listen(runtime, serving);
   if (status != STATUS_DONE) {
     return status;
@@ -223,7 +252,10 @@ static int serve_run(plait_runtime *runtime, struct serving *serving,
   if (code < 0) {
     return failed(code);
   }
-  if (!quiet && !serving->by_stdio) {
+  if (!options->quiet && !serving->by_stdio) {
+    if (options->dispatch == PLAIT_ON_WORKERS) {
+      serve_say_saturated(runtime);
+    }
     serve_say_stopped(runtime);
   }
   return STATUS_DONE;
@@ -235,13 +267,14 @@ static int serve(struct serving *serving, const struct serve_options *options) {
       .pin = options->pin,
       .handle_signals = true,
       .grace_ms = options->grace_ms != 0 ? options->grace_ms : 1,
+      .pool.strand_threads_max = options->workers,
   };
   plait_runtime *runtime;
   int code = plait_runtime_new(&runtime_options, &runtime);
   if (code < 0) {
     return failed(code);
   }
-  int status = serve_run(runtime, serving, options->quiet);
+  int status = serve_run(runtime, serving, options);
   plait_runtime_free(runtime);
   return status;
 }
@@ -261,7 +294,10 @@ int serve_main(int argc, char **argv) {
     break;
   }
   struct serving serving = {0};
-  int status = serve_groups(&serving, argv, count, &options);
+  int status = serve_check_workers(&options);
+  if (status == STATUS_DONE) {
+    status = serve_groups(&serving, argv, count, &options);
+  }
   if (status == STATUS_DONE) {
     status = serve_check_delimiters(&serving, &options.delimiters);
   }

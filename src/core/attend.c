@@ -4,17 +4,22 @@
  * done here: after the running callback of the stream itself, or at the end of
  * the turn when it was caused from elsewhere.
  */
+#include "core/away.h"
 #include "core/deliver.h"
 #include "core/factory.h"
+#include "core/instance.h"
 
 enum { ATTEND_PASSES = 4, READY_PASSES = 8 };
 
 void plait__attend_switch(plait__stream *s) {
   plait_protocol *old = s->u.leaving;
+  s->waiting = plait__instance_waits(old);
+  if (s->waiting)
+    return;
   plait__deliver_lost(s, old, PLAIT_ESWITCHED);
   s->u.leaving = NULL;
   plait__deliver_made(s);
-  if (s->leftover != NULL)
+  if (s->leftover != NULL || s->rd_end)
     plait__stream_need(s, PLAIT__DUE_READ);
 }
 
@@ -40,8 +45,9 @@ static void attend_our_end(plait__stream *s) {
     }
     s->wr_shut = true;
   }
-  if (s->rd_told)
-    plait__closing(s, PLAIT__ON_CLOSE, 0); /* both sides have ended */
+  /* Both sides have ended; but a strand may still be on its way to there. */
+  if (s->rd_told && !plait__stream_is_away(s))
+    plait__closing(s, PLAIT__ON_CLOSE, 0);
 }
 
 static void attend_flush(plait__stream *s) {

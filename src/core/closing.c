@@ -17,6 +17,7 @@
  */
 #include "core/closing.h"
 
+#include "core/away.h"
 #include "core/deliver.h"
 #include "core/factory.h"
 #include "core/instance.h"
@@ -92,7 +93,10 @@ static void enter_gone(plait__stream *s, bool reset) {
   s->due = 0;
   if (s->stdio)
     finish_stdio(s, reset);
-  r->io->close(&s->socket, reset);
+  if (plait__stream_is_away(s))
+    plait__away_close_socket(s, reset);
+  else
+    r->io->close(&s->socket, reset);
 }
 
 void plait__closing(plait__stream *s, plait__closing_event event, int code) {

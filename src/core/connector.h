@@ -1,37 +1,58 @@
-/* Connectors: one attempt to connect. */
+/* Connectors: one attempt to connect after the other. */
 #ifndef PLAIT_CORE_CONNECTOR_H
 #define PLAIT_CORE_CONNECTOR_H
 
 #include <plait/address.h>
 #include <plait/endpoint.h>
 
+#include "core/driver.h"
+
+typedef struct plait__finder plait__finder;
 typedef struct plait__stream plait__stream;
 
+/* How a connector finds the addresses of a name: the layer above knows. */
+typedef struct plait__finder_ops {
+  /* On the connector's reactor.  0: plait__finder_found() follows, once, there
+   * and inside neither of these, unless the runtime is freed first.  A code: it
+   * does not. */
+  int (*start)(plait__finder *finder);
+  /* After start() and before found: it follows soon, whatever it says. */
+  void (*cancel)(plait__finder *finder);
+  void (*free)(plait__finder *finder, const plait__os *os);
+} plait__finder_ops;
+
+struct plait__finder {
+  const plait__finder_ops *ops;
+  plait_connector *connector; /* filled in by the core */
+};
+
+/* |count| is at least 1 if |code| is 0. */
+void plait__finder_found(plait__finder *finder, int code,
+                         const plait_address *addresses, size_t count);
+
 typedef struct plait__connect_spec {
+  plait__finder *finder; /* the connector's, whatever happens; NULL: |peer| */
   plait_address peer;
   plait_address local; /* family 0: any */
-  uint32_t timeout_ms; /* PLAIT_UNLIMITED: none */
+  uint32_t
+      timeout_ms; /* of an attempt with its lookup; PLAIT_UNLIMITED: none */
+  uint32_t attempt_delay_ms;        /* 0: the default; PLAIT_UNLIMITED: none */
+  const plait_reconnect *reconnect; /* NULL: it does not */
   plait_reactor *reactor;
+  bool owned;           /* by who asked; else nobody keeps a pointer to it */
   const char *endpoint; /* for messages; copied */
 } plait__connect_spec;
 
-/* Both leave "STEP: reason" as the error detail when they fail, and take the
- * caller as the owner of |ret|. */
+/* Both leave "STEP: reason" as the error detail when they fail. */
 int plait__connect_to(plait_runtime *runtime, const plait__connect_spec *spec,
                       plait_factory *factory, plait_connector **ret);
 int plait__connect_stdio(plait_runtime *runtime,
                          const plait__connect_spec *spec,
                          plait_factory *factory, plait_connector **ret);
-/* Nobody keeps a pointer to it. */
-void plait__connector_disown(plait_connector *c);
 
-/* ---- for the stream and the reactor ---- */
+/* ---- for the reactor ---- */
 
-/* The descriptor of a stream that is connecting has something to tell. */
-void plait__connector_ready(plait__stream *s);
-/* Its stream is going and no protocol was made. */
-void plait__connector_failed(plait__stream *s);
-/* The attempts of |r| are given up. */
+/* The runtime is stopping: the connectors of |r| give up. */
 void plait__connectors_stop(plait_reactor *r);
 void plait__connectors_free(plait_reactor *r);
 

@@ -11,33 +11,7 @@
 
 #include "core/instance.h"
 
-enum { STAGE_NEW, STAGE_MADE, STAGE_EOF, STAGE_LOST };
-
 #if PLAIT_DEBUG
-static const char *const stage_names[] = {"before connection_made", "open",
-                                          "after eof_received",
-                                          "after connection_lost"};
-
-static void check_order(plait__stream *s, plait_protocol *p, const char *call,
-                        unsigned from, unsigned to, unsigned next) {
-  plait_reactor *r = s->reactor;
-  plait__instance *header = plait__instance_of(p);
-  char text[256];
-  if (r->current != NULL) {
-    snprintf(text, sizeof text,
-             "law 1: %s of protocol \"%s\" inside a callback", call,
-             p->ops->name);
-    r->os->fatal(text);
-  }
-  if (header->stage < from || header->stage > to) {
-    snprintf(text, sizeof text, "law 2: %s of protocol \"%s\" %s", call,
-             p->ops->name, stage_names[header->stage]);
-    r->os->fatal(text);
-  }
-  if (next > header->stage)
-    header->stage = next;
-}
-
 void plait__check_home(const plait__stream *s, const char *function) {
   plait_reactor *here = plait__here();
   if (here == s->reactor)
@@ -51,9 +25,12 @@ void plait__check_home(const plait__stream *s, const char *function) {
            function, s->reactor->index, where);
   s->reactor->os->fatal(text);
 }
-#else
-#define check_order(s, p, call, from, to, next) ((void)0)
 #endif
+
+/* The reactor has one callback at a time, whosever it is. */
+#define check_order(s, p, call, from, to, next)                                \
+  plait__check_order((s)->reactor->os, (s)->reactor->current != NULL, (p),     \
+                     (call), (from), (to), (next))
 
 static inline void enter(plait__stream *s) {
   s->reactor->current = s;
@@ -65,19 +42,24 @@ static inline void leave(plait__stream *s) {
   s->reactor->current = NULL;
 }
 
-/* A switch takes effect before the next event, whatever that is: the new
- * instance gets it, and connection_made before it.  False: that ended the
- * connection. */
-static bool settled(plait__stream *s) {
-  if (s->u.leaving == NULL)
-    return true;
-  plait__attend_switch(s);
-  return s->phase == PLAIT__OPEN;
+/* Who gets the next event.  A switch takes effect before it, whatever it is, so
+ * the new instance gets it, and connection_made before it; unless the old one
+ * has to wait for its tasks: until then events other than data are its own.
+ * NULL: the switch ended the connection. */
+static plait_protocol *receiver(plait__stream *s) {
+  if (s->u.leaving != NULL)
+    plait__attend_switch(s);
+  else
+    return s->head.protocol;
+  if (s->u.leaving != NULL)
+    return s->u.leaving;
+  return s->phase == PLAIT__OPEN ? s->head.protocol : NULL;
 }
 
 void plait__deliver_made(plait__stream *s) {
   plait_protocol *p = s->head.protocol;
-  check_order(s, p, "connection_made", STAGE_NEW, STAGE_NEW, STAGE_MADE);
+  check_order(s, p, "connection_made", PLAIT__STAGE_NEW, PLAIT__STAGE_NEW,
+              PLAIT__STAGE_MADE);
   if (p->ops->connection_made == NULL)
     return;
   enter(s);
@@ -90,18 +72,21 @@ static bool settled_for_data(plait__stream *s, const uint8_t *data,
                              size_t len) {
   if (s->u.leaving == NULL)
     return true;
-  if (!settled(s))
+  if (receiver(s) == NULL)
     return false;
-  if (s->paused)
-    plait__stream_unread(s, data, len);
-  return !s->paused;
+  if (!plait__stream_stalled(s))
+    return true;
+  if (!plait__stream_keep(s, data, len))
+    plait__closing(s, PLAIT__ON_FAIL, PLAIT_ENOMEM);
+  return false;
 }
 
 void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len) {
   if (!settled_for_data(s, data, len))
     return;
   plait_protocol *p = s->head.protocol;
-  check_order(s, p, "data_received", STAGE_MADE, STAGE_MADE, STAGE_MADE);
+  check_order(s, p, "data_received", PLAIT__STAGE_MADE, PLAIT__STAGE_MADE,
+              PLAIT__STAGE_MADE);
   if (p->ops->data_received == NULL)
     return;
   enter(s);
@@ -113,7 +98,8 @@ bool plait__deliver_last_frame(plait__stream *s) {
   plait_protocol *p = s->head.protocol;
   if (plait__instance_of(p)->framings == NULL)
     return false;
-  check_order(s, p, "data_received", STAGE_MADE, STAGE_MADE, STAGE_MADE);
+  check_order(s, p, "data_received", PLAIT__STAGE_MADE, PLAIT__STAGE_MADE,
+              PLAIT__STAGE_MADE);
   enter(s);
   bool any = plait__instance_end(p);
   leave(s);
@@ -122,39 +108,38 @@ bool plait__deliver_last_frame(plait__stream *s) {
 
 void plait__deliver_eof(plait__stream *s) {
   plait_protocol *p = s->head.protocol;
-  check_order(s, p, "eof_received", STAGE_MADE, STAGE_MADE, STAGE_EOF);
+  check_order(s, p, "eof_received", PLAIT__STAGE_MADE, PLAIT__STAGE_MADE,
+              PLAIT__STAGE_EOF);
   enter(s);
   p->ops->eof_received(p);
   leave(s);
 }
 
 void plait__deliver_resume(plait__stream *s) {
-  if (!settled(s))
+  plait_protocol *p = receiver(s);
+  if (p == NULL || p->ops->resume_writing == NULL)
     return;
-  plait_protocol *p = s->head.protocol;
-  check_order(s, p, "resume_writing", STAGE_MADE, STAGE_EOF, 0);
-  if (p->ops->resume_writing == NULL)
-    return;
+  check_order(s, p, "resume_writing", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   p->ops->resume_writing(p);
   leave(s);
 }
 
 void plait__deliver_timed_out(plait__stream *s) {
-  if (!settled(s) || s->head.protocol->ops->timed_out == NULL)
+  plait_protocol *p = receiver(s);
+  if (p == NULL || p->ops->timed_out == NULL)
     return;
-  plait_protocol *p = s->head.protocol;
-  check_order(s, p, "timed_out", STAGE_MADE, STAGE_EOF, 0);
+  check_order(s, p, "timed_out", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   p->ops->timed_out(p);
   leave(s);
 }
 
 void plait__deliver_draining(plait__stream *s) {
-  if (!settled(s) || s->head.protocol->ops->draining == NULL)
+  plait_protocol *p = receiver(s);
+  if (p == NULL || p->ops->draining == NULL)
     return;
-  plait_protocol *p = s->head.protocol;
-  check_order(s, p, "draining", STAGE_MADE, STAGE_EOF, 0);
+  check_order(s, p, "draining", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   p->ops->draining(p);
   leave(s);
@@ -165,7 +150,8 @@ void plait__deliver_lost(plait__stream *s, plait_protocol *p, int reason) {
   enter(s);
   plait__attached_end(p);
   leave(s);
-  check_order(s, p, "connection_lost", STAGE_MADE, STAGE_EOF, STAGE_LOST);
+  check_order(s, p, "connection_lost", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF,
+              PLAIT__STAGE_LOST);
   if (p->ops->connection_lost != NULL) {
     enter(s);
     p->ops->connection_lost(p, reason);
@@ -179,23 +165,23 @@ void plait__deliver_call(plait_reactor *r, plait__stream *s, plait_call *call) {
     call->run(call, NULL);
     return;
   }
-  settled(s);
-  check_order(s, s->head.protocol, "call", STAGE_MADE, STAGE_EOF, 0);
+  plait_protocol *p = receiver(s);
+  if (p == NULL)
+    p = s->head.protocol;
+  check_order(s, p, "call", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   r->current = s;
-  call->run(call, s->head.protocol);
+  call->run(call, p);
   leave(s);
 }
 
-void plait__deliver_timer(plait_timer *timer) {
-  plait_protocol *p = timer->instance;
-  if (p == NULL) {
-    timer->fn(timer);
-    return;
-  }
-  plait__stream *s = plait__stream_of(p->transport);
-  check_order(s, p, "timer", STAGE_MADE, STAGE_EOF, 0);
+void plait__deliver_performance(plait__stream *s, plait_protocol *p,
+                                const char *what, void (*fn)(void *arg),
+                                void *arg) {
+  check_order(s, p, what, PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
-  timer->fn(timer);
+  fn(arg);
   leave(s);
+  if (s->u.leaving != NULL)
+    plait__stream_need(s, PLAIT__DUE_SWITCH); /* it may have waited for this */
   plait__attend(s);
 }

@@ -2,8 +2,6 @@
 #ifndef PLAIT_CORE_DELIVER_H
 #define PLAIT_CORE_DELIVER_H
 
-#include <plait/timer.h>
-
 #include "core/stream.h"
 
 void plait__deliver_made(plait__stream *s);
@@ -18,7 +16,10 @@ void plait__deliver_draining(plait__stream *s);
 void plait__deliver_lost(plait__stream *s, plait_protocol *p, int reason);
 /* |s| NULL: the call is a reactor's. */
 void plait__deliver_call(plait_reactor *r, plait__stream *s, plait_call *call);
-void plait__deliver_timer(plait_timer *timer);
+/* Any other callback: |fn|(|arg|), and then what is due. */
+void plait__deliver_performance(plait__stream *s, plait_protocol *p,
+                                const char *what, void (*fn)(void *arg),
+                                void *arg);
 
 /* Debug builds: stops with a message unless the calling thread may use |s|. */
 #if PLAIT_DEBUG

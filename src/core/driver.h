@@ -125,6 +125,8 @@ enum { PLAIT__STEP_AGAIN = 0, PLAIT__STEP_END = 1 };
 typedef struct plait__os {
   uint64_t (*now_ns)(void); /* monotonic */
   int64_t (*wall_s)(void);
+  /* Random bytes; a code leaves |buffer| as it is. */
+  int (*entropy)(void *buffer, size_t len);
   /* realloc() semantics; size 0 frees.  |site| says who asks. */
   void *(*alloc)(void *old, size_t size, const char *site);
 
@@ -159,6 +161,8 @@ typedef struct plait__os {
   void (*worker_wake)(plait__worker *worker);
   /* Waits for its end, and frees it. */
   void (*worker_join)(plait__worker *worker);
+  /* Lets it end by itself, and be freed then. */
+  void (*worker_detach)(plait__worker *worker);
   /* Around the calling thread's part of plait_run(): SIGPIPE is blocked, and
    * one that became pending is taken before the old mask returns; bound to
    * |cpu| unless negative.  |ret_saved| is freed by leave(). */
@@ -172,7 +176,27 @@ typedef struct plait__os {
   void (*fatal)(const char *text);
 } plait__os;
 
+/* A question to the system's resolver. */
+typedef struct plait__question {
+  const char *name;    /* NULL: |address| is asked for its name */
+  const char *service; /* NULL: |port| */
+  uint16_t port;
+  uint8_t family; /* 0: any */
+  plait_address address;
+} plait__question;
+
+/* Its answer, in memory of os->alloc(). */
+typedef struct plait__found {
+  plait_address *addresses;
+  size_t count;
+  char *canonical; /* or the name of the address */
+} plait__found;
+
 typedef struct plait__host {
+  /* Blocks, maybe for long; on a worker.  |ret| is zeroed; with a code nothing
+   * is in it.  PLAIT_ENOTFOUND, PLAIT_ETEMPORARY, or another. */
+  int (*resolve)(const plait__os *os, const plait__question *question,
+                 plait__found *ret);
   unsigned (*descriptor_limit)(void);
   /* Delivers SIGINT and SIGTERM to fn(arg), on the loop's thread, until
    * signals_close() restores what was before. */
@@ -212,6 +236,10 @@ extern const plait__driver plait__uv_driver;
  * events or 2 ms have gone by since the last. */
 void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
                      unsigned events);
+
+/* Whether what was sent to workers is still to come back: before a loop waits,
+ * it may look for it for a moment. */
+bool plait__expects(const plait_reactor *reactor);
 
 /* The work between events: flushes, time-outs, the mailbox. */
 void plait__turn(plait_reactor *reactor);

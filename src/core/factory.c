@@ -57,6 +57,7 @@ static plait_limits limits_fill(const plait_runtime *runtime, plait_limits l) {
   fill(&l.linger_ms, 2 * 1000);
   fill(&l.linger_bytes_max, 256 * 1024);
   fill(&l.queue_bytes_max, 16 * 1024 * 1024);
+  fill(&l.lease_bytes_max, 1024 * 1024);
   plait__limits_fill_marks(&l);
   if (l.idle_ms == PLAIT_UNLIMITED)
     l.idle_ms = 0;

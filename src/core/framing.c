@@ -217,7 +217,7 @@ static size_t framing_terminated(plait_framing *f, const uint8_t *data,
     f->events->frame(p, (plait_slice){piece, payload});
     f->rest = (plait_slice){0};
   } while (used < len && f->codec == codec && !f->in_raw &&
-           !plait__stream_stopped(p->transport, p));
+           !plait__transport_stopped(p->transport, p));
   return used;
 }
 
@@ -362,7 +362,7 @@ size_t plait_framing_receive(plait_framing *f, const uint8_t *data,
   const plait_transport *t = p->transport;
   size_t used = 0;
 
-  while (used < len && !f->poisoned && !plait__stream_stopped(t, p))
+  while (used < len && !f->poisoned && !plait__transport_stopped(t, p))
     used += framing_step(f, data + used, len - used);
   return used == len || f->poisoned ? len : framing_stopped(p, used, len);
 }

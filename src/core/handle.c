@@ -6,6 +6,7 @@
  */
 #include <stdatomic.h>
 
+#include "core/away.h"
 #include "core/deliver.h"
 #include "core/memory.h"
 #include "core/runtime.h"
@@ -140,7 +141,10 @@ int plait_handle_write(plait_handle h, const void *data, size_t len) {
   if (code != 0)
     return code;
   plait__stream *s = handle_stream(&use);
-  if (s != NULL)
+  plait_transport *t = plait__away_here(use.slot);
+  if (t != NULL)
+    code = plait__away_write(t, data, len);
+  else if (s != NULL)
     code = write_now(s, data, len);
   else if (handle_full(use.slot))
     code = PLAIT_EFULL;
@@ -155,8 +159,18 @@ int plait_handle_write(plait_handle h, const void *data, size_t len) {
 static void end_now(plait__stream *s, unsigned how) {
   if (how & PLAIT__ASK_ABORT)
     plait_abort(&s->head);
+  else if (plait__stream_is_away(s)) /* behind what the strand will write */
+    plait__away_close(s);
   else
     plait_close(&s->head);
+}
+
+/* The same on the connection's strand. */
+static void end_here(plait_transport *t, unsigned how) {
+  if (how & PLAIT__ASK_ABORT)
+    plait_abort(t);
+  else
+    plait_close(t);
 }
 
 static void end_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -192,7 +206,10 @@ static int handle_end(plait_handle h, unsigned how) {
   if (code != 0)
     return code;
   plait__stream *s = handle_stream(&use);
-  if (s != NULL)
+  plait_transport *t = plait__away_here(use.slot);
+  if (t != NULL)
+    end_here(t, how);
+  else if (s != NULL)
     end_now(s, how);
   else
     code = end_travel(&use, h, how);
@@ -215,11 +232,27 @@ static plait__stream *call_arrived(plait_reactor *r, plait_call *call) {
   plait__slot *slot;
   plait__stream *s = handle_arrived(r, (plait_handle){call->target}, &slot);
   handle_uncount(slot, call->own);
-  return s != NULL && s->phase != PLAIT__GONE ? s : NULL;
+  if (s != NULL && s->phase == PLAIT__GONE && !plait__stream_is_away(s))
+    return NULL;
+  return s;
+}
+
+/* A strand's call runs there; or, if it comes too late for that, when the
+ * strand is done. */
+static bool call_goes_away(plait__stream *s, plait_call *call) {
+  if (s == NULL || !plait__stream_is_away(s))
+    return false;
+  if (!plait__away_call(s, call)) {
+    call->next = s->waiters;
+    s->waiters = call;
+  }
+  return true;
 }
 
 static void call_run(plait_reactor *r, plait__stream *s, plait_call *call) {
   plait_runtime *runtime = r->runtime;
+  if (call_goes_away(s, call))
+    return;
   plait__deliver_call(r, s, call);
   if (s != NULL)
     plait__attend(s);

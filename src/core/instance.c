@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdalign.h>
+#include <stdio.h>
 
 #include "core/memory.h"
 #include "core/stream.h"
@@ -30,6 +31,32 @@ void plait__instance_free(const plait__os *os, plait_protocol *p) {
     plait__framing_free(f);
   plait__free(os, header);
 }
+
+#if PLAIT_DEBUG
+static const char *const stage_names[] = {"before connection_made", "open",
+                                          "after eof_received",
+                                          "after connection_lost"};
+
+void plait__check_order(const plait__os *os, bool inside, plait_protocol *p,
+                        const char *call, unsigned from, unsigned to,
+                        unsigned next) {
+  plait__instance *header = plait__instance_of(p);
+  char text[256];
+  if (inside) {
+    snprintf(text, sizeof text,
+             "law 1: %s of protocol \"%s\" inside a callback", call,
+             p->ops->name);
+    os->fatal(text);
+  }
+  if (header->stage < from || header->stage > to) {
+    snprintf(text, sizeof text, "law 2: %s of protocol \"%s\" %s", call,
+             p->ops->name, stage_names[header->stage]);
+    os->fatal(text);
+  }
+  if (next > header->stage)
+    header->stage = next;
+}
+#endif
 
 /* Marks a list that takes no more. */
 static plait__attached over;
@@ -64,6 +91,13 @@ void plait__attached_end(plait_protocol *p) {
     a->end(a);
   }
   header->attached = &over;
+}
+
+bool plait__instance_waits(const plait_protocol *p) {
+  const plait__attached *a = plait__instance_of(p)->attached;
+  while (a != NULL && !a->waits)
+    a = a->next;
+  return a != NULL;
 }
 
 void plait__instance_add_framing(plait_protocol *p, plait_framing *f) {

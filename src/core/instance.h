@@ -32,12 +32,35 @@ static inline plait__instance *plait__instance_of(const plait_protocol *p) {
   return (plait__instance *)(uintptr_t)p - 1;
 }
 
+/* Law 2, in debug builds: the stages of an instance. */
+enum {
+  PLAIT__STAGE_NEW,
+  PLAIT__STAGE_MADE,
+  PLAIT__STAGE_EOF,
+  PLAIT__STAGE_LOST
+};
+
+/* |call| is about to be made, which is right between the stages |from| and
+ * |to|, and not |inside| another callback; stops with a message if it is not.
+ * |next| is the stage that follows, 0 if it stays. */
+#if PLAIT_DEBUG
+void plait__check_order(const plait__os *os, bool inside, plait_protocol *p,
+                        const char *call, unsigned from, unsigned to,
+                        unsigned next);
+#else
+#define plait__check_order(os, inside, p, call, from, to, next)                \
+  ((void)(p), (void)(call))
+#endif
+
 /* |a| is told of the end of |p| by a->end, in p's serial context and before its
  * connection_lost, unless it is detached before.  False: it has ended. */
 bool plait__attach(plait_protocol *p, plait__attached *a);
 void plait__detach(plait_protocol *p, plait__attached *a);
 /* Ends all of them, each detached first, and takes no more. */
 void plait__attached_end(plait_protocol *p);
+
+/* Whether the end of |p| has to wait for something that is attached. */
+bool plait__instance_waits(const plait_protocol *p);
 
 /* |f|'s carry is freed with |p|. */
 void plait__instance_add_framing(plait_protocol *p, plait_framing *f);

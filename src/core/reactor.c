@@ -11,7 +11,7 @@
 #include "core/memory.h"
 #include "core/runtime.h"
 
-static _Thread_local plait_reactor *here;
+static _Thread_local plait_reactor *here, *current;
 
 plait_reactor *plait__here(void) {
   return here;
@@ -21,8 +21,12 @@ void plait__set_here(plait_reactor *r) {
   here = r;
 }
 
+void plait__set_current(plait_reactor *r) {
+  current = r;
+}
+
 plait_reactor *plait_reactor_current(void) {
-  return here;
+  return here != NULL ? here : current;
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -124,11 +128,20 @@ static void cut_one(plait_transport *t) {
   plait__closing(plait__stream_of(t), PLAIT__ON_ABORT, PLAIT_EDRAIN);
 }
 
+/* The turn that follows looks whether a job is stuck. */
+static void stuck_ring(plait__alarm *alarm) {
+  plait_reactor *r = plait_container_of(alarm, plait_reactor, grace);
+  plait__reactor_alarm(r, alarm, PLAIT__STUCK_MS / 4);
+}
+
 static void grace_ring(plait__alarm *alarm) {
   plait_reactor *r = plait_container_of(alarm, plait_reactor, grace);
   r->cut = true;
-  if (r->index == 0)
+  if (r->index == 0) {
     plait__runtime_cut(r->runtime);
+    alarm->ring = stuck_ring;
+    plait__reactor_alarm(r, alarm, PLAIT__STUCK_MS);
+  }
   plait__slots_each(r->slots, cut_one);
 }
 
@@ -185,12 +198,19 @@ void plait__dispatch(plait_reactor *r, plait__socket *socket, unsigned events) {
     plait__turn(r);
 }
 
+bool plait__expects(const plait_reactor *r) {
+  return r->expected > 0;
+}
+
 /* ---- mail ---------------------------------------------------------------- */
 
 void plait__reactor_mail(plait_reactor *r, plait__mail *mail) {
   bool first = plait__mailbox_push(&r->mailbox, mail);
-  if (first && !(here == r && r->in_batch)) /* else the turn finds it */
-    r->os->wake(r->loop);
+  if (!first || (here == r && r->in_batch)) /* the turn finds it */
+    return;
+  if (here != r)
+    atomic_fetch_add_explicit(&r->wakes, 1, memory_order_relaxed);
+  r->os->wake(r->loop);
 }
 
 static void post_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -235,4 +255,5 @@ int64_t plait_reactor_wall_s(const plait_reactor *reactor) {
 void plait_reactor_get_stats(const plait_reactor *reactor,
                              plait_reactor_stats *ret) {
   *ret = reactor->stats;
+  ret->wakes = atomic_load_explicit(&reactor->wakes, memory_order_relaxed);
 }

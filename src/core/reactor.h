@@ -41,6 +41,7 @@ struct plait_reactor {
   plait__stream *current;                  /* whose callback is running */
   plait__stream *ready_first, *ready_last; /* see plait__stream_need() */
   plait__chunk *chunk;                     /* the next read goes here */
+  atomic_uint chunks;                      /* that are not freed */
   plait__outbox outbox;
 
   plait__acceptor *acceptors;
@@ -48,9 +49,11 @@ struct plait_reactor {
   plait_connector *connectors;
   plait__cookie *cookies;
   plait__alarm grace;
+  unsigned expected;  /* tasks that are to come back */
   unsigned room_seen; /* of the runtime's |room| */
   bool draining, cut;
   plait_reactor_stats stats;
+  _Atomic(uint64_t) wakes; /* by other threads */
 };
 
 int plait__reactor_init(plait_reactor *r, plait_runtime *runtime,
@@ -63,6 +66,8 @@ void plait__reactor_fini(plait_reactor *r);
 /* The reactor whose loop the calling thread runs, or NULL. */
 plait_reactor *plait__here(void);
 void plait__set_here(plait_reactor *r);
+/* What plait_reactor_current() answers on a thread that runs no loop. */
+void plait__set_current(plait_reactor *r);
 
 /* Any thread: |mail| is delivered on |r|'s thread. */
 void plait__reactor_mail(plait_reactor *r, plait__mail *mail);

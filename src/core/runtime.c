@@ -73,7 +73,8 @@ int plait__runtime_new(const plait__driver *driver,
 static int runtime_busy(plait_runtime *runtime, const char *step) {
   plait__workers *workers = atomic_load(&runtime->workers);
   const char *name;
-  if (workers == NULL || workers->running(workers, &name) == 0)
+  bool young;
+  if (workers == NULL || workers->running(workers, &name, &young) == 0)
     return 0;
   return plait__fail(PLAIT_EBUSY, "%s: %s has not returned", step, name);
 }
@@ -101,6 +102,8 @@ int plait_runtime_free(plait_runtime *runtime) {
   plait__factories_free(runtime);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
     plait__free(os, runtime->reactors[i]);
+  if (workers != NULL)
+    workers->free(workers);
   plait__free(os, runtime);
   return 0;
 }
@@ -158,8 +161,10 @@ void plait__runtime_cut(plait_runtime *runtime) {
 void plait__runtime_check_stuck(plait_runtime *runtime) {
   plait__workers *workers = atomic_load(&runtime->workers);
   const char *name;
+  bool young;
   uint64_t refs = atomic_load(&runtime->refs);
-  if (workers == NULL || refs == 0 || refs != workers->running(workers, &name))
+  if (workers == NULL || refs == 0 ||
+      refs != workers->running(workers, &name, &young) || young)
     return;
   atomic_store(&runtime->stuck, true);
   runtime_over(runtime);

@@ -8,15 +8,22 @@
 
 enum { PLAIT__STOP_NO = 0, PLAIT__STOP_DRAIN, PLAIT__STOP_NOW };
 
+/* A job that runs when the grace is over may be about to return: it is given as
+ * much time. */
+enum { PLAIT__STUCK_MS = 100 };
+
 /* What a layer above adds to a runtime: the pool. */
 typedef struct plait__workers {
   /* The grace is over: nothing more begins.  On the first reactor. */
   void (*cut)(struct plait__workers *workers);
-  /* How many jobs run, each of which has a reference to the runtime; |ret_name|
-   * is the name of one.  Any thread. */
-  unsigned (*running)(struct plait__workers *workers, const char **ret_name);
-  /* Ends its threads and frees it; nothing runs. */
+  /* How many references to the runtime the jobs account for that run;
+   * |ret_name| is the name of one, |ret_young| says that one has run for less
+   * than PLAIT__STUCK_MS.  Any thread. */
+  unsigned (*running)(struct plait__workers *workers, const char **ret_name,
+                      bool *ret_young);
+  /* Ends its threads; nothing runs. */
   void (*close)(struct plait__workers *workers);
+  void (*free)(struct plait__workers *workers);
 } plait__workers;
 
 struct plait_runtime {

@@ -1,12 +1,14 @@
 /* The life of a stream and its descriptor's events. */
 #include "core/stream.h"
 
+#include "core/away.h"
 #include "core/connector.h"
 #include "core/deliver.h"
 #include "core/factory.h"
 #include "core/instance.h"
 #include "core/listener.h"
 #include "core/memory.h"
+#include "core/race.h"
 #include "core/runtime.h"
 
 static plait__stream *stream_of_socket(plait__socket *socket) {
@@ -17,7 +19,8 @@ static plait__stream *stream_of_socket(plait__socket *socket) {
 
 void plait__stream_watch(plait__stream *s) {
   unsigned interest = 0;
-  bool reads = s->phase != PLAIT__OPEN || (!s->paused && s->leftover == NULL);
+  bool reads = s->phase != PLAIT__OPEN ||
+               (!plait__stream_stalled(s) && s->leftover == NULL);
   if (s->phase == PLAIT__GONE)
     return;
   if (reads && !s->rd_end && s->phase != PLAIT__CONNECTING)
@@ -38,7 +41,7 @@ void plait__stream_watch(plait__stream *s) {
  * that came before it may still wait. */
 static void stream_failed(plait__stream *s) {
   s->interest = 0;
-  if (s->phase == PLAIT__OPEN && s->paused) {
+  if (s->phase == PLAIT__OPEN && plait__stream_stalled(s)) {
     plait__closing(s, PLAIT__ON_FAIL, PLAIT_ECONNRESET);
     return;
   }
@@ -55,7 +58,7 @@ static void stream_hung_up(plait__stream *s) {
 static void stream_ready(plait__socket *socket, unsigned events) {
   plait__stream *s = stream_of_socket(socket);
   if (s->phase == PLAIT__CONNECTING) {
-    plait__connector_ready(s);
+    plait__attempt_ready(s);
     return;
   }
   if (events & PLAIT__FAILED) {
@@ -138,15 +141,18 @@ static void stream_set_peer(plait__stream *s, const plait_address *peer) {
 static int stream_equip(plait__stream *s, plait_factory *factory,
                         const plait_protocol_ops *ops) {
   plait_reactor *r = s->reactor;
-  plait_protocol *p = plait__instance_new(r->os, ops, &s->head, factory);
-  if (p == NULL)
-    return PLAIT_ENOMEM;
+  int code = 0;
   s->head.slot = plait__slot_take(r->slots, r->os, &s->head);
-  if (s->head.slot == NULL) {
-    plait__instance_free(r->os, p);
+  if (s->head.slot == NULL)
     return PLAIT_ENOMEM;
+  if (factory->dispatch == PLAIT_ON_WORKERS)
+    code = plait__away_new(s, factory, ops);
+  else
+    s->head.protocol = plait__instance_new(r->os, ops, &s->head, factory);
+  if (s->head.protocol == NULL) {
+    plait__slot_release(r->slots, s->head.slot);
+    return code != 0 ? code : PLAIT_ENOMEM;
   }
-  s->head.protocol = p;
   return 0;
 }
 
@@ -211,12 +217,13 @@ void plait__stream_hold(plait__stream *s) {
 void plait__stream_unhold(plait__stream *s) {
   plait_reactor *r = s->reactor;
   plait_runtime *runtime = r->runtime;
-  if (--s->holds > 0)
+  if (--s->holds > 0) {
+    if (s->holds == 1 && s->phase == PLAIT__GONE && plait__stream_is_away(s))
+      plait__away_lost(s); /* and with its acknowledgement the last one goes */
     return;
+  }
   if (s->head.protocol != NULL)
     stream_end(s);
-  else if (s->u.connector != NULL)
-    plait__connector_failed(s);
   plait__attend_forget(s);
   plait__free(r->os, s->leftover);
   plait__free(r->os, s);

@@ -2,7 +2,8 @@
  * not its protocol.
  *
  * The source is split by what it does: stream.c (its life and its events),
- * stream_read.c, stream_write.c, attend.c (what is done between callbacks),
+ * stream_read.c, stream_write.c, stream_verbs.c (what its transport is asked
+ * for), attend.c (what is done between callbacks),
  * closing.c (how it ends), timeout.c (its one alarm), deliver.c (the only place
  * that calls protocols).
  */
@@ -48,12 +49,12 @@ struct plait__stream {
   plait__queue queue;
   plait__leftover *leftover;
   union {
-    plait_protocol *leaving;    /* OPEN: switched away from, lost is due */
-    plait_connector *connector; /* CONNECTING */
+    plait_protocol *leaving;        /* OPEN: switched away from, lost is due */
+    struct plait__attempt *attempt; /* CONNECTING */
   } u;
-  plait_call *waiters; /* plait_handle_when_writable */
+  plait_call *waiters; /* for room, or with target 0 for the end */
 
-  plait__alarm alarm; /* idle, flush, linger or connect time-out */
+  plait__alarm alarm; /* idle, flush or linger time-out */
   union {
     uint64_t active_ms;    /* of the last byte in or out */
     uint64_t unsent_bytes; /* GONE: what the system never took */
@@ -78,6 +79,8 @@ struct plait__stream {
                      * thread that copies for stdio another */
   bool ready : 1;   /* in the reactor's ready list */
   bool paused : 1;  /* by the protocol */
+  bool held : 1;    /* data is held back until a task is done */
+  bool waiting : 1; /* a switch waits for the old instance's tasks */
   bool blocked : 1; /* the system took no more: WRITABLE is due */
   bool above : 1;   /* a write answered false: resume_writing is due */
   bool wr_shut : 1; /* our end was sent */
@@ -85,12 +88,11 @@ struct plait__stream {
   bool rd_told : 1; /* and eof_received called */
   bool hung_up : 1; /* HANGUP came: watching again would spin */
   bool small_reads : 1; /* the last delivery left something over */
-  bool made : 1;
-  bool told_drain : 1; /* draining was called */
-  bool published : 1;  /* the slot says that something is queued */
-  bool stdio : 1;      /* the peer is the thread that copies */
-  bool wr_end : 1;     /* plait_write_eof() or plait_close() */
-  bool tight : 1;      /* the hard limit is below the high-water mark */
+  bool told_drain : 1;  /* draining was called */
+  bool published : 1;   /* the slot says that something is queued */
+  bool stdio : 1;       /* the peer is the thread that copies */
+  bool wr_end : 1;      /* plait_write_eof() or plait_close() */
+  bool tight : 1;       /* the hard limit is below the high-water mark */
 
   struct { /* of plait_address, without the path */
     uint8_t family;
@@ -121,13 +123,21 @@ static inline plait__stream *plait__stream_of(const plait_transport *t) {
   return (plait__stream *)(uintptr_t)t; /* the head comes first */
 }
 
+/* Data is held back. */
+static inline bool plait__stream_stalled(const plait__stream *s) {
+  return s->paused || s->held || s->waiting;
+}
+
 /* True when |p| must get no more data now: it is not the transport's protocol
- * any more, the transport is closing, or reading is paused.  Inline, for it is
+ * any more, the transport is closing, or data is held back.  Inline, for it is
  * asked behind every frame. */
-static inline bool plait__stream_stopped(const plait_transport *t,
-                                         const plait_protocol *p) {
-  const plait__stream *s = plait__stream_of(t);
-  return t->protocol != p || s->phase != PLAIT__OPEN || s->paused;
+static inline bool plait__transport_stopped(const plait_transport *t,
+                                            const plait_protocol *p) {
+  const plait__stream *s = (const plait__stream *)(uintptr_t)t;
+  if (t->below != NULL)
+    return t->ops->stopped(t, p);
+  return t->protocol != p || s->phase != PLAIT__OPEN ||
+         plait__stream_stalled(s);
 }
 
 /* The limits of its factory, defaults filled in. */
@@ -157,17 +167,29 @@ bool plait__stream_keep(plait__stream *s, const uint8_t *data, size_t len);
 
 /* ---- stream_write.c ---- */
 
-extern const plait__transport_ops plait__stream_ops;
+bool plait__stream_writev(plait_transport *t, const plait_slice *v, size_t n);
+bool plait__stream_write_owned(plait_transport *t, const void *data, size_t len,
+                               plait_release_fn *release, void *arg);
 void plait__stream_flush(plait__stream *s);
 /* Handles on other threads see how much room the queue has. */
 void plait__stream_publish(plait__stream *s);
-/* Runs the calls that wait for room, or tells them that |s| is gone. */
+/* |call|, for which there is a reference to the runtime, runs when |s| is gone.
+ */
+void plait__stream_when_gone(plait__stream *s, plait_call *call);
+/* Takes it back, with the reference. */
+void plait__stream_forget(plait__stream *s, plait_call *call);
+/* Runs the calls that wait for room, or tells all that |s| is gone. */
 void plait__stream_run_waiters(plait__stream *s, plait_protocol *p);
+
+/* ---- stream_verbs.c ---- */
+
+extern const plait__transport_ops plait__stream_ops;
 
 /* ---- attend.c ---- */
 
 void plait__attend(plait__stream *s);
-/* A switch takes effect: the old instance goes, the new one starts. */
+/* A switch takes effect: the old instance goes, the new one starts; unless the
+ * old one waits for a task. */
 void plait__attend_switch(plait__stream *s);
 /* |s| is going to be freed. */
 void plait__attend_forget(plait__stream *s);
@@ -179,6 +201,5 @@ void plait__attend_ready(plait_reactor *r);
 void plait__timeout_idle(plait__stream *s);
 void plait__timeout_flush(plait__stream *s);
 void plait__timeout_linger(plait__stream *s);
-void plait__timeout_connect(plait__stream *s, uint32_t after_ms);
 
 #endif

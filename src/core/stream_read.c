@@ -1,17 +1,32 @@
 /* Receiving: one read per wake-up into the reactor's chunk, delivered as a
  * view.  Nothing is copied, unless the protocol hands bytes back. */
+#include "core/away.h"
 #include "core/deliver.h"
 #include "core/memory.h"
 
-/* The chunk that a read may overwrite. */
+/* The chunk that has room for a read, behind what is lent of it. */
 static plait__chunk *reading_chunk(plait_reactor *r) {
-  if (r->chunk != NULL && r->chunk->references > 1) {
-    plait__chunk_unref(r->chunk);
-    r->chunk = NULL;
+  if (r->chunk != NULL) {
+    if (plait__chunk_is_free(r->chunk)) {
+      r->chunk->fill = 0;
+    } else if (PLAIT__CHUNK_BYTES - r->chunk->fill < PLAIT__CHUNK_ROOM) {
+      plait__chunk_unref(r->chunk);
+      r->chunk = NULL;
+    }
   }
   if (r->chunk == NULL)
-    r->chunk = plait__chunk_new(r->os);
+    r->chunk = plait__chunk_new(r->os, &r->chunks);
   return r->chunk;
+}
+
+/* How much of it one read of |s| may take. */
+static size_t reading_size(const plait__stream *s, const plait__chunk *chunk) {
+  size_t room = PLAIT__CHUNK_BYTES - chunk->fill;
+  if (plait__stream_is_away(s))
+    room -= 2 * PLAIT__LEASE_BYTES; /* aligned */
+  if (s->small_reads && room > PLAIT__READ_LEFTOVER_BYTES)
+    return PLAIT__READ_LEFTOVER_BYTES;
+  return room;
 }
 
 /* Input after plait_close().  It is bounded once the peer has all of ours: as
@@ -44,14 +59,13 @@ static bool read_once(plait__stream *s, int code_at_end) {
     plait__closing(s, PLAIT__ON_FAIL, PLAIT_ENOMEM);
     return false;
   }
-  size_t size =
-      s->small_reads ? PLAIT__READ_LEFTOVER_BYTES : PLAIT__CHUNK_BYTES;
-  ptrdiff_t n = r->io->read(&s->socket, chunk->data, size);
+  uint8_t *to = chunk->data + chunk->fill;
+  ptrdiff_t n = r->io->read(&s->socket, to, reading_size(s, chunk));
   if (n > 0) {
     s->received_bytes += (uint64_t)n;
     if (s->phase == PLAIT__OPEN) {
       s->active_ms = r->now_ms;
-      plait__deliver_data(s, chunk->data, (size_t)n);
+      plait__deliver_data(s, to, (size_t)n);
       s->small_reads = s->leftover != NULL;
     } else {
       read_discard(s, (size_t)n);
@@ -70,7 +84,7 @@ static bool read_once(plait__stream *s, int code_at_end) {
 
 static bool read_allowed(const plait__stream *s) {
   if (s->phase == PLAIT__OPEN)
-    return !s->paused && s->leftover == NULL && !s->rd_end;
+    return !plait__stream_stalled(s) && s->leftover == NULL && !s->rd_end;
   return s->phase != PLAIT__GONE && !s->rd_end;
 }
 
@@ -84,7 +98,8 @@ void plait__stream_read(plait__stream *s) {
 /* One more delivery of what is left.  False: there is none, or it was not even
  * partly consumed. */
 static bool read_out_leftover(plait__stream *s) {
-  if (s->phase != PLAIT__OPEN || s->paused || s->leftover == NULL)
+  if (s->phase != PLAIT__OPEN || plait__stream_stalled(s) ||
+      s->leftover == NULL)
     return false;
   size_t before = s->leftover->len;
   plait__stream_reread(s);
@@ -168,13 +183,13 @@ static void reread_end(plait__stream *s) {
 }
 
 void plait__stream_reread(plait__stream *s) {
-  if (s->phase != PLAIT__OPEN || s->paused)
+  if (s->phase != PLAIT__OPEN || plait__stream_stalled(s))
     return;
   if (s->leftover != NULL)
     reread_leftover(s);
   else if (s->rd_end && !s->rd_told)
     reread_end(s);
-  if (s->phase == PLAIT__OPEN && !s->paused &&
+  if (s->phase == PLAIT__OPEN && !plait__stream_stalled(s) &&
       (s->leftover != NULL || (s->rd_end && !s->rd_told)))
     plait__stream_need(s, PLAIT__DUE_READ);
 }

@@ -8,6 +8,7 @@
  */
 #include <stdatomic.h>
 
+#include "core/away.h"
 #include "core/deliver.h"
 #include "core/factory.h"
 #include "core/runtime.h"
@@ -19,6 +20,8 @@ void plait__stream_publish(plait__stream *s) {
     room++;
   s->published = bytes > 0;
   atomic_store_explicit(&s->head.slot->room, room, memory_order_relaxed);
+  if (plait__stream_is_away(s))
+    plait__away_publish(s);
 }
 
 /* plait_write()'s answer. */
@@ -198,10 +201,12 @@ static void write_rest(plait__stream *s, const uint8_t *data, size_t len) {
     /* The queue has settled: what remains of a big write is not gathered. */
     plait__segment pin = {data, len, plait__chunk_release, chunk,
                           (uint32_t)(PLAIT__CHUNK_BYTES - len)};
-    if (plait__queue_refer(&s->queue, &r->outbox, r->os, pin))
-      chunk->references++;
-    else
+    if (plait__queue_refer(&s->queue, &r->outbox, r->os, pin)) {
+      plait__chunk_ref(chunk);
+      chunk->fill = PLAIT__CHUNK_BYTES;
+    } else {
       write_no_memory(s);
+    }
     return;
   }
   if (!plait__queue_copy(&s->queue, &r->outbox, r->os, data, len))
@@ -284,7 +289,7 @@ writev_slowly(plait__stream *s, const plait_slice *v, size_t n) {
  * in a callback that has written before, a queue below the high-water mark is
  * below the hard limit too, nothing is blocked, and all leaves with the
  * callback. */
-static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
+bool plait__stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
   plait__stream *s = plait__stream_of(t);
   if (!s->wr_end && !s->tight && s->queue.bytes <= s->high &&
       plait__queue_append(&s->queue, &s->reactor->outbox, v, n,
@@ -293,7 +298,7 @@ static bool stream_writev(plait_transport *t, const plait_slice *v, size_t n) {
   return writev_slowly(s, v, n);
 }
 
-static bool stream_write_owned(plait_transport *t, const void *data, size_t len,
+bool plait__stream_write_owned(plait_transport *t, const void *data, size_t len,
                                plait_release_fn *release, void *arg) {
   plait__stream *s = plait__stream_of(t);
   bool allowed = write_allowed(s);
@@ -306,53 +311,35 @@ static bool stream_write_owned(plait_transport *t, const void *data, size_t len,
   return write_queued(s, len);
 }
 
-/* ---- the other verbs ----------------------------------------------------- */
+void plait__stream_when_gone(plait__stream *s, plait_call *call) {
+  call->target = 0;
+  call->next = s->waiters;
+  s->waiters = call;
+}
 
-static void stream_write_eof(plait_transport *t) {
-  plait__stream *s = plait__stream_of(t);
-  if (s->phase != PLAIT__OPEN || s->wr_end)
+void plait__stream_forget(plait__stream *s, plait_call *call) {
+  plait_call **at = &s->waiters;
+  while (*at != call)
+    at = &(*at)->next;
+  *at = call->next;
+}
+
+static void run_waiter(plait__stream *s, plait_protocol *p, plait_call *call) {
+  if (p != NULL && plait__stream_is_away(s) && plait__away_call(s, call))
     return;
-  s->wr_end = true;
-  plait__stream_need(s, PLAIT__DUE_FLUSH);
+  plait__deliver_call(s->reactor, p != NULL ? s : NULL, call);
+  plait__runtime_unref(s->reactor->runtime);
 }
-
-static void stream_close(plait_transport *t, int reason) {
-  plait__closing(plait__stream_of(t), PLAIT__ON_CLOSE, reason);
-}
-
-static void stream_abort(plait_transport *t) {
-  plait__closing(plait__stream_of(t), PLAIT__ON_ABORT, PLAIT_ECANCELED);
-}
-
-static void stream_pause(plait_transport *t) {
-  plait__stream_of(t)->paused = true;
-}
-
-static void stream_resume(plait_transport *t) {
-  plait__stream *s = plait__stream_of(t);
-  if (!s->paused || s->phase != PLAIT__OPEN)
-    return;
-  s->paused = false;
-  plait__stream_need(s, PLAIT__DUE_READ);
-}
-
-const plait__transport_ops plait__stream_ops = {
-    .writev = stream_writev,
-    .write_owned = stream_write_owned,
-    .write_eof = stream_write_eof,
-    .close = stream_close,
-    .abort = stream_abort,
-    .pause = stream_pause,
-    .resume = stream_resume,
-};
 
 void plait__stream_run_waiters(plait__stream *s, plait_protocol *p) {
   plait_call *call = s->waiters;
   s->waiters = NULL;
   while (call != NULL) {
     plait_call *next = call->next;
-    plait__deliver_call(s->reactor, p != NULL ? s : NULL, call);
-    plait__runtime_unref(s->reactor->runtime);
+    if (p != NULL && call->target == 0)
+      plait__stream_when_gone(s, call);
+    else
+      run_waiter(s, p, call);
     call = next;
   }
 }

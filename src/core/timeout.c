@@ -2,6 +2,7 @@
  *
  * Traffic only stores a stamp; an alarm that rings early compares and sets
  * itself again. */
+#include "core/away.h"
 #include "core/deliver.h"
 #include "core/factory.h"
 
@@ -27,6 +28,9 @@ static uint64_t timeout_left(plait__stream *s, uint64_t limit_ms) {
 static void idle_ring(plait__alarm *alarm) {
   plait__stream *s = alarm_stream(alarm);
   uint64_t left = timeout_left(s, s->idle_ms);
+  /* The clock stands still while a strand has work for it. */
+  if (left == 0 && plait__stream_is_away(s) && plait__away_busy(s))
+    left = s->idle_ms;
   if (left > 0) {
     timeout_set(s, left, idle_ring);
     return;
@@ -98,13 +102,4 @@ void plait__timeout_linger(plait__stream *s) {
   s->active_ms = plait__reactor_clock(s->reactor);
   uint64_t look = linger_look(s); /* most peers are done at the first one */
   timeout_set(s, look < LINGER_FIRST_MS ? look : LINGER_FIRST_MS, linger_ring);
-}
-
-static void connect_ring(plait__alarm *alarm) {
-  plait__closing(alarm_stream(alarm), PLAIT__ON_FAIL, PLAIT_ETIMEOUT);
-}
-
-void plait__timeout_connect(plait__stream *s, uint32_t after_ms) {
-  if (after_ms != PLAIT_UNLIMITED)
-    timeout_set(s, after_ms, connect_ring);
 }

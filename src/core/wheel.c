@@ -80,6 +80,14 @@ void plait__wheel_set(plait__wheel *w, plait__alarm *alarm, uint64_t due_ms) {
   wheel_insert(w, alarm);
 }
 
+void plait__wheel_set_again(plait__wheel *w, plait__alarm *alarm,
+                            uint64_t every_ms) {
+  uint64_t missed = (w->now_ms - alarm->due_ms) / every_ms;
+  uint64_t later = (missed + 1) * every_ms;
+  uint64_t due = alarm->due_ms + later;
+  plait__wheel_set(w, alarm, due > later ? due : UINT64_MAX);
+}
+
 void plait__wheel_unset(plait__wheel *w, plait__alarm *alarm) {
   if (!plait__alarm_is_set(alarm))
     return;

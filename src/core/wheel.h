@@ -22,6 +22,11 @@ void plait__wheel_init(plait__wheel *w, uint64_t now_ms);
 /* |alarm| is to ring once |due_ms| is reached.  It must not be set. */
 void plait__wheel_set(plait__wheel *w, plait__alarm *alarm, uint64_t due_ms);
 
+/* In |alarm|'s ring: it is to ring every |every_ms|, without drift; periods
+ * that were missed are skipped. */
+void plait__wheel_set_again(plait__wheel *w, plait__alarm *alarm,
+                            uint64_t every_ms);
+
 /* Takes |alarm| back; harmless if it is not set. */
 void plait__wheel_unset(plait__wheel *w, plait__alarm *alarm);
 

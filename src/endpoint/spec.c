@@ -183,20 +183,51 @@ static int spec_bind(const spec_reader *r, plait__endpoint *ret) {
   if (r->keys[1] == NULL)
     return 0;
   code = spec_ip(r, "bind", r->keys[1], 0, &ret->local);
-  if (code == 0 && ret->local.family != ret->address.family)
+  if (code == 0 && ret->address.family != PLAIT_NO_ADDRESS &&
+      ret->local.family != ret->address.family)
     return plait__complain(r->text, "bind", r->keys[1], r->example,
                            "is IPv%d, and the host is IPv%d",
                            (int)ret->local.family, (int)ret->address.family);
   return code;
 }
 
+/* An IP address, or a name to be looked up. */
+static int spec_host(const spec_reader *r, plait__endpoint *ret) {
+  const char *host = r->args[0];
+  const char *problem;
+
+  if (plait__value_ip(host, 0, &ret->address))
+    return 0;
+  if (!plait__value_is_name(host))
+    return spec_ip(r, "host", host, 0, &ret->address);
+  problem = plait__value_host(host);
+  if (problem != NULL)
+    return plait__complain(r->text, "host", host, r->example, "%s", problem);
+  memcpy(ret->host, host, strlen(host) + 1);
+  return 0;
+}
+
+/* A number, or the name of a service, to be looked up with the host. */
+static int spec_connect_port(const spec_reader *r, plait__endpoint *ret) {
+  const char *port = r->args[1];
+  unsigned number = 0;
+
+  if (plait__value_is_service(port))
+    memcpy(ret->service, port, strlen(port) + 1);
+  else if (!plait__value_number(port, 10, 1, UINT16_MAX, &number))
+    return plait__complain(r->text, "port", port, r->example,
+                           "is neither a number from 1 to %d nor the name of a "
+                           "service",
+                           UINT16_MAX);
+  ret->address.port = (uint16_t)number;
+  return 0;
+}
+
 static int spec_connect_tcp(const spec_reader *r, plait__endpoint *ret) {
-  uint16_t port = 0;
-  int code = spec_ip(r, "host", r->args[0], 0, &ret->address);
+  int code = spec_host(r, ret);
 
   if (code == 0)
-    code = spec_port(r, r->args[1], 1, &port);
-  ret->address.port = port;
+    code = spec_connect_port(r, ret);
   if (code == 0)
     code = spec_timeout(r, r->keys[0], &ret->timeout_ms);
   return code == 0 ? spec_bind(r, ret) : code;
@@ -235,7 +266,7 @@ static const spec_type spec_servers[] = {
 static const spec_type spec_clients[] = {
     {"tcp",
      PLAIT__KIND_TCP,
-     "tcp:127.0.0.1:8000:timeout=0.5",
+     "tcp:www.example.net:80:timeout=0.5",
      {"host", "port"},
      {"timeout", "bind"},
      spec_connect_tcp},

@@ -10,7 +10,10 @@ enum {
   PLAIT__BACKLOG_MAX = 65535,
   PLAIT__CONNECT_MS = 30 * 1000,
   PLAIT__CONNECT_MS_MAX = 86400 * 1000, /* a day */
-  PLAIT__ENDPOINT_TEXT_MAX = 256        /* "unix:" and an escaped path: 220 */
+  PLAIT__HOST_MAX = 253,                /* of RFC 1035, without its last dot */
+  PLAIT__LABEL_MAX = 63,                /* between two dots of it */
+  PLAIT__SERVICE_MAX = 31,              /* "http": IANA's have 15 at most */
+  PLAIT__ENDPOINT_TEXT_MAX = 320        /* "tcp:", host, service: 291 */
 };
 
 typedef enum plait__kind {
@@ -25,9 +28,13 @@ typedef enum plait__kind {
 typedef struct plait__endpoint {
   plait__kind kind;
   plait_address address; /* to listen on, or to connect to */
-  plait_address local;   /* family 0: any */
-  unsigned backlog;      /* 0: the string names none */
-  uint32_t timeout_ms;   /* 0: the string names none */
+  /* A client's host and port, where they have to be looked up; else "".  What
+   * is not is in |address|. */
+  char host[PLAIT__HOST_MAX + 2];
+  char service[PLAIT__SERVICE_MAX + 1];
+  plait_address local; /* family 0: any */
+  unsigned backlog;    /* 0: the string names none */
+  uint32_t timeout_ms; /* 0: the string names none */
   int fd;
   int mode;  /* -1: the string names none */
   bool dual; /* IPv6 that takes IPv4 as well */

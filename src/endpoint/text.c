@@ -77,13 +77,20 @@ const char *plait__endpoint_listen_text(const plait__endpoint *e,
   return buffer;
 }
 
+static void text_connect_tcp(const plait__endpoint *e, char *buffer) {
+  char ip[TEXT_IP_MAX], port[sizeof e->service];
+  bool named = e->host[0] != '\0', service = e->service[0] != '\0';
+
+  snprintf(port, sizeof port, "%u", (unsigned)e->address.port);
+  snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "tcp:%s:%s",
+           named ? e->host : text_ip(&e->address, ip),
+           service ? e->service : port);
+}
+
 const char *plait__endpoint_connect_text(const plait__endpoint *e,
                                          char *buffer) {
-  char ip[TEXT_IP_MAX];
-
   if (e->kind == PLAIT__KIND_TCP)
-    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "tcp:%s:%u",
-             text_ip(&e->address, ip), (unsigned)e->address.port);
+    text_connect_tcp(e, buffer);
   else if (e->kind == PLAIT__KIND_UNIX)
     text_unix(e, buffer);
   else

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "endpoint/spec.h"
+
 static bool value_is_digit(char c, unsigned base) {
   return c >= '0' && (unsigned)(c - '0') < base;
 }
@@ -102,4 +104,45 @@ bool plait__value_is_name(const char *text) {
       letter = true;
   }
   return letter;
+}
+
+static bool value_is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Letters, digits, and the '-' and '_' that names have in practice. */
+static bool value_is_word(char c) {
+  return value_is_letter(c) || value_is_digit(c, 10) || c == '-' || c == '_';
+}
+
+const char *plait__value_host(const char *text) {
+  size_t len = 0, label = 0;
+
+  for (; text[len] != '\0'; len++) {
+    if ((unsigned char)text[len] >= 0x80)
+      return "is not ASCII; names in other letters are written as in "
+             "xn--bcher-kva.example";
+    if (text[len] == '.' && label == 0)
+      return "has an empty part";
+    if (text[len] != '.' && !value_is_word(text[len]))
+      return "is neither an IP address nor a name: names are of letters, "
+             "digits, '-', '_' and '.'";
+    label = text[len] == '.' ? 0 : label + 1;
+    if (label > PLAIT__LABEL_MAX)
+      return "has more than 63 bytes between two dots";
+  }
+  if (len > 0 && text[len - 1] == '.')
+    len--; /* the dot of the root */
+  return len > PLAIT__HOST_MAX ? "is longer than 253 bytes" : NULL;
+}
+
+bool plait__value_is_service(const char *text) {
+  size_t len = 0;
+
+  if (!value_is_letter(text[0]))
+    return false;
+  for (; text[len] != '\0'; len++)
+    if (len == PLAIT__SERVICE_MAX || !value_is_word(text[len]))
+      return false;
+  return true;
 }

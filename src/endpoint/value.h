@@ -20,4 +20,11 @@ bool plait__value_ip(const char *text, uint16_t port, plait_address *ret);
  * an address with a mistake in it. */
 bool plait__value_is_name(const char *text);
 
+/* What is wrong with |text| as the name of a host (static), or NULL. */
+const char *plait__value_host(const char *text);
+
+/* Whether |text| could be the name of a service, as in /etc/services: it begins
+ * with a letter. */
+bool plait__value_is_service(const char *text);
+
 #endif

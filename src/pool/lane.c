@@ -15,8 +15,14 @@
 #include <plait/error.h>
 
 #include "core/memory.h"
+#include "core/runtime.h"
+
+/* Who is second, the thread that returns from a job or the lane that goes,
+ * cleans up. */
+enum { FATE_WORKING, FATE_RETURNED, FATE_ORPHANED };
 
 struct plait__lane_thread {
+  const plait__os *os;
   plait__lane *lane;
   plait__worker *worker;
   plait__lane_thread *next; /* of all */
@@ -24,8 +30,11 @@ struct plait__lane_thread {
   const plait__job *job; /* that runs */
   uint64_t idle_until_ns;
   bool idle, ended;
-  unsigned senders; /* that are in lane_send() for it: it must not end.  Two are
-                       when it woke by itself meanwhile, and was idle again */
+  bool stuck;      /* its job was given up */
+  atomic_int fate; /* while there is one */
+  unsigned
+      senders; /* that are in lane_send() for it: it is not reaped.  Two are
+                  when it woke by itself meanwhile, and was idle again */
 };
 
 /* ---- the lock ------------------------------------------------------------ */
@@ -57,6 +66,24 @@ static void queue_remove(plait__lane *lane, plait__job *job) {
   job->queued = false;
 }
 
+static void jobs_drop(plait__job *job, int code) {
+  while (job != NULL) {
+    plait__job *next = job->next;
+    job->dropped(job, code);
+    job = next;
+  }
+}
+
+/* Under the lock: all that is queued, as a list. */
+static plait__job *queue_take_all(plait__lane *lane) {
+  plait__job *first = lane->first;
+  for (plait__job *job = first; job != NULL; job = job->next)
+    job->queued = false;
+  lane->first = lane->last = NULL;
+  lane->queued = 0;
+  return first;
+}
+
 /* ---- threads ------------------------------------------------------------- */
 
 static void idle_add(plait__lane_thread *t) {
@@ -76,13 +103,10 @@ static void idle_remove(plait__lane_thread *t) {
   t->lane->idle--;
 }
 
-/* Under the lock: |t|, or NULL, is on its way.  plait__lane_send() has to
- * follow, without the lock. */
-static plait__lane_thread *lane_on_its_way(plait__lane *lane,
-                                           plait__lane_thread *t) {
-  lane->waking = t;
-  if (t != NULL)
-    t->senders++;
+/* Under the lock: lane_send() has to follow for |t|, without the lock. */
+static plait__lane_thread *lane_on_its_way(plait__lane_thread *t) {
+  t->lane->waking = t;
+  t->senders++;
   return t;
 }
 
@@ -91,11 +115,12 @@ static plait__lane_thread *lane_grow(plait__lane *lane) {
   plait__lane_thread *t = plait__zalloc(lane->os, sizeof *t);
   if (t == NULL)
     return NULL;
+  t->os = lane->os;
   t->lane = lane;
   t->next = lane->all;
   lane->all = t;
   lane->threads++;
-  return lane_on_its_way(lane, t);
+  return lane_on_its_way(t);
 }
 
 /* Under the lock: the thread to send for what is queued, or NULL. */
@@ -105,9 +130,15 @@ static plait__lane_thread *lane_choose(plait__lane *lane) {
     return NULL;
   if (t != NULL) {
     idle_remove(t);
-    return lane_on_its_way(lane, t);
+    return lane_on_its_way(t);
   }
-  return lane->threads < lane->options.threads_max ? lane_grow(lane) : NULL;
+  if (lane->threads < lane->options.threads_max)
+    return lane_grow(lane);
+  if (!lane->full) {
+    lane->full = true;
+    lane->saturated++;
+  }
+  return NULL;
 }
 
 /* Threads that have ended by themselves go, with their memory. */
@@ -116,7 +147,7 @@ static void lane_reap(plait__lane *lane) {
   plait__lane_lock(lane);
   while (*at != NULL) {
     plait__lane_thread *t = *at;
-    if (t->ended) {
+    if (t->ended && t->senders == 0) {
       *at = t->next;
       t->next = ended;
       ended = t;
@@ -148,22 +179,24 @@ static int lane_start(plait__lane_thread *t) {
   return code;
 }
 
-/* Under the lock: |t| was sent for, with |code|.  One that could not be started
- * has ended; whoever became idle meanwhile has to go instead, and is returned.
- */
-static plait__lane_thread *lane_sent(plait__lane_thread *t, int code) {
+/* Under the lock: |t| could not be started, so it has ended.  Whoever became
+ * idle meanwhile has to go instead, and is returned.  If there is no thread at
+ * all, what is queued would wait for ever. */
+static plait__lane_thread *lane_miss(plait__lane_thread *t,
+                                     plait__job **ret_stranded) {
   plait__lane *lane = t->lane;
-  t->senders--;
-  if (code == 0)
-    return NULL;
   t->ended = true;
   lane->threads--;
   lane->waking = NULL;
+  if (lane->threads == 0)
+    *ret_stranded = queue_take_all(lane);
   return lane->idle_first != NULL ? lane_choose(lane) : NULL;
 }
 
 /* Wakes or starts |t|, if any. */
 static int lane_send(plait__lane *lane, plait__lane_thread *t) {
+  plait__lane_thread *instead = NULL;
+  plait__job *stranded = NULL;
   int code = 0;
   if (t == NULL)
     return 0;
@@ -172,33 +205,43 @@ static int lane_send(plait__lane *lane, plait__lane_thread *t) {
   else
     code = lane_start(t);
   plait__lane_lock(lane);
-  plait__lane_thread *instead = lane_sent(t, code);
+  t->senders--;
+  if (code != 0)
+    instead = lane_miss(t, &stranded);
   plait__lane_unlock(lane);
+  jobs_drop(stranded, code);
   (void)lane_send(lane, instead); /* which only wakes */
   return code;
 }
 
 /* ---- a thread's step ----------------------------------------------------- */
 
-/* Under the lock: there is nothing to do.  Who is being sent for must not end,
- * and its time begins anew. */
+/* Under the lock: there is nothing to do. */
 static uint64_t thread_rest(plait__lane_thread *t) {
   plait__lane *lane = t->lane;
   uint64_t now_ns = lane->os->now_ns();
-  bool sent_for = t->senders > 0;
   bool spare = lane->threads > lane->options.threads_min &&
                lane->options.idle_ms != PLAIT_UNLIMITED;
-  if (!t->idle || sent_for)
-    t->idle_until_ns = now_ns + (uint64_t)lane->options.idle_ms * 1000000;
-  if (!t->idle)
+  if (!t->idle) {
     idle_add(t);
-  bool over = lane->closing || (spare && now_ns >= t->idle_until_ns);
-  if (!over || sent_for)
+    t->idle_until_ns = now_ns + (uint64_t)lane->options.idle_ms * 1000000;
+  }
+  if (!lane->closing && !(spare && now_ns >= t->idle_until_ns))
     return spare ? t->idle_until_ns : UINT64_MAX;
   idle_remove(t);
   lane->threads--;
   t->ended = true;
   return PLAIT__STEP_END;
+}
+
+/* Under the lock: |job| begins or ends.  Of several that run for one
+ * connection the first one and the last one count. */
+static void lane_hold(plait__lane *lane, const plait__job *job, bool begins) {
+  atomic_uint *busy = job->busy;
+  if (begins)
+    lane->held += busy == NULL || atomic_fetch_add(busy, 1) == 0;
+  else
+    lane->held -= busy == NULL || atomic_fetch_sub(busy, 1) == 1;
 }
 
 /* Under the lock: the oldest job begins. */
@@ -208,27 +251,52 @@ static plait__job *thread_take(plait__lane_thread *t, uint64_t now_ns) {
   if (t->idle) /* the time was up, or a wake came by */
     idle_remove(t);
   queue_remove(lane, job);
+  if (lane->queued == 0)
+    lane->full = false;
   t->job = job;
+  atomic_store(&t->fate, FATE_WORKING);
   lane->running++;
+  lane_hold(lane, job, true);
   if (now_ns - job->since_ns > lane->wait_max_ns)
     lane->wait_max_ns = now_ns - job->since_ns;
   job->since_ns = now_ns;
   return job;
 }
 
-static void thread_run(plait__lane_thread *t, plait__job *job) {
+/* Under the lock: |t|, whose job is done, goes on or, if another one has taken
+ * its place, ends. */
+static void thread_done(plait__lane_thread *t, const plait__job *job,
+                        uint64_t took_ns) {
   plait__lane *lane = t->lane;
-  uint64_t began_ns = job->since_ns;
-  job->run(job);
-  uint64_t took_ns = lane->os->now_ns() - began_ns;
-  plait__lane_lock(lane);
   t->job = NULL;
-  lane->running--;
   lane->done++;
   if (took_ns > lane->run_max_ns)
     lane->run_max_ns = took_ns;
+  if (t->stuck) {
+    lane->stuck--;
+    t->ended = true;
+    return;
+  }
+  lane->running--;
+  lane_hold(lane, job, false);
+}
+
+static uint64_t thread_run(plait__lane_thread *t, plait__job *job) {
+  plait__lane *lane = t->lane;
+  uint64_t began_ns = job->since_ns;
+  job->run(job);
+  if (atomic_exchange(&t->fate, FATE_RETURNED) == FATE_ORPHANED) {
+    job->orphaned(job); /* and the lane is gone */
+    plait__free(t->os, t);
+    return PLAIT__STEP_END;
+  }
+  uint64_t took_ns = lane->os->now_ns() - began_ns;
+  plait__lane_lock(lane);
+  thread_done(t, job, took_ns);
+  bool ended = t->ended;
   plait__lane_unlock(lane);
   job->finished(job); /* counted before it is told: see core/runtime.c */
+  return ended ? PLAIT__STEP_END : PLAIT__STEP_AGAIN;
 }
 
 static uint64_t thread_step(void *arg) {
@@ -246,8 +314,7 @@ static uint64_t thread_step(void *arg) {
   plait__lane_thread *next = lane_choose(lane);
   plait__lane_unlock(lane);
   lane_send(lane, next); /* if it fails, this thread is there */
-  thread_run(t, job);
-  return PLAIT__STEP_AGAIN;
+  return thread_run(t, job);
 }
 
 /* ---- what the pool does -------------------------------------------------- */
@@ -256,35 +323,6 @@ void plait__lane_init(plait__lane *lane, const plait__os *os,
                       const plait__lane_options *options) {
   *lane = (plait__lane){.os = os, .options = *options};
   atomic_flag_clear(&lane->lock);
-}
-
-static void lane_drop(plait__job *job, int code) {
-  while (job != NULL) {
-    plait__job *next = job->next;
-    job->dropped(job, code);
-    job = next;
-  }
-}
-
-/* Under the lock: all that is queued, as a list. */
-static plait__job *lane_take_all(plait__lane *lane) {
-  plait__job *first = lane->first;
-  for (plait__job *job = first; job != NULL; job = job->next)
-    job->queued = false;
-  lane->first = lane->last = NULL;
-  lane->queued = 0;
-  return first;
-}
-
-/* A thread could not be started, and |code| says why.  If there is none at all,
- * what others have queued meanwhile would wait for ever. */
-static void lane_look_after(plait__lane *lane, int code) {
-  plait__job *stranded = NULL;
-  plait__lane_lock(lane);
-  if (lane->threads == 0)
-    stranded = lane_take_all(lane);
-  plait__lane_unlock(lane);
-  lane_drop(stranded, code);
 }
 
 /* Under the lock: |job| is queued, if there is a thread; |ret| is to be sent
@@ -324,8 +362,6 @@ int plait__lane_push(plait__lane *lane, plait__job *job) {
     if (code != 0)
       return code;
     code = lane_send(lane, t);
-    if (code != 0)
-      lane_look_after(lane, code);
   } while (nobody && code == 0);
   return nobody ? code : 0;
 }
@@ -339,23 +375,57 @@ bool plait__lane_remove(plait__lane *lane, plait__job *job) {
   return queued;
 }
 
-void plait__lane_cut(plait__lane *lane) {
+uint64_t plait__lane_began(plait__lane *lane, const plait__job *job) {
   plait__lane_lock(lane);
-  plait__job *job = lane_take_all(lane);
-  atomic_store(&lane->cut, true);
+  uint64_t began_ns = job->queued ? 0 : job->since_ns;
   plait__lane_unlock(lane);
-  lane_drop(job, PLAIT_ECANCELED);
+  return began_ns;
 }
 
-unsigned plait__lane_running(plait__lane *lane, const char **ret_name) {
-  *ret_name = NULL;
+void plait__lane_abandon(plait__lane *lane, const plait__job *job) {
+  plait__lane_thread *next = NULL;
+  plait__job *stranded = NULL;
   plait__lane_lock(lane);
-  unsigned running = lane->running;
   for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
-    if (t->job != NULL && t->job->name != NULL)
-      *ret_name = t->job->name;
+    if (t->job == job && !t->stuck && lane->stuck < lane->options.stuck_max) {
+      t->stuck = true;
+      lane->stuck++;
+      lane->threads--;
+      lane->running--;
+      lane_hold(lane, job, false);
+      next = lane_choose(lane);
+    }
+  if (lane->threads == 0) /* no memory for another one */
+    stranded = queue_take_all(lane);
   plait__lane_unlock(lane);
-  return running;
+  jobs_drop(stranded, PLAIT_ENOMEM);
+  lane_send(lane, next);
+}
+
+void plait__lane_cut(plait__lane *lane) {
+  plait__lane_lock(lane);
+  plait__job *job = queue_take_all(lane);
+  atomic_store(&lane->cut, true);
+  plait__lane_unlock(lane);
+  jobs_drop(job, PLAIT_ECANCELED);
+}
+
+int plait__lane_running(plait__lane *lane, const char **ret_name,
+                        bool *ret_young) {
+  uint64_t old_ns = (uint64_t)PLAIT__STUCK_MS * 1000000;
+  plait__lane_lock(lane);
+  uint64_t now_ns = lane->os->now_ns();
+  int held = lane->held;
+  for (plait__lane_thread *t = lane->all; t != NULL; t = t->next) {
+    if (t->job == NULL)
+      continue;
+    if (t->job->name != NULL)
+      *ret_name = t->job->name;
+    if (now_ns - t->job->since_ns < old_ns)
+      *ret_young = true;
+  }
+  plait__lane_unlock(lane);
+  return held;
 }
 
 /* Whether somebody is still in lane_send(): a thread that queued the last job
@@ -364,10 +434,24 @@ static bool lane_sends(plait__lane *lane) {
   bool any = false;
   plait__lane_lock(lane);
   lane->closing = true;
+  atomic_store(&lane->cut, true);
   for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
     any |= t->senders > 0;
   plait__lane_unlock(lane);
   return any;
+}
+
+/* A thread whose job nobody waits for is left to itself.  False: it has just
+ * returned. */
+static bool lane_orphan(plait__lane *lane, plait__lane_thread *t) {
+  plait__worker *worker = t->worker;
+  plait__lane_lock(lane);
+  bool works = t->job != NULL && lane->options.stuck_max > 0;
+  plait__lane_unlock(lane);
+  if (!works || atomic_exchange(&t->fate, FATE_ORPHANED) != FATE_WORKING)
+    return false;
+  lane->os->worker_detach(worker); /* |t| may be gone */
+  return true;
 }
 
 void plait__lane_fini(plait__lane *lane) {
@@ -375,6 +459,8 @@ void plait__lane_fini(plait__lane *lane) {
     lane->os->yield();
   for (plait__lane_thread *t = lane->all, *next; t != NULL; t = next) {
     next = t->next;
+    if (t->worker != NULL && lane_orphan(lane, t))
+      continue;
     if (t->worker != NULL) {
       lane->os->worker_wake(t->worker);
       lane->os->worker_join(t->worker);

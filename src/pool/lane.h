@@ -14,6 +14,8 @@ typedef struct plait__lane_thread plait__lane_thread;
 typedef struct plait__lane_options {
   const char *thread_name;
   unsigned threads_min, threads_max, queue_max;
+  unsigned stuck_max; /* threads that jobs which were given up may keep,
+                         besides; 0: jobs are not given up */
   uint32_t idle_ms;
 } plait__lane_options;
 
@@ -25,12 +27,14 @@ typedef struct plait__lane {
 
   /* all under the lock */
   plait__job *first, *last;
-  unsigned queued, running, threads, idle;
+  unsigned queued, running, threads, idle, stuck;
+  int held; /* references to the runtime that running jobs account for */
   plait__lane_thread *idle_first; /* parked, the latest first */
   plait__lane_thread *waking;     /* woken or started, and not running yet */
   plait__lane_thread *all;        /* those that have ended included */
   bool closing;
-  uint64_t done, refused, wait_max_ns, run_max_ns;
+  bool full; /* jobs wait, and all threads there may be are running */
+  uint64_t done, refused, saturated, wait_max_ns, run_max_ns;
 } plait__lane;
 
 void plait__lane_init(plait__lane *lane, const plait__os *os,
@@ -43,12 +47,24 @@ void plait__lane_init(plait__lane *lane, const plait__os *os,
 int plait__lane_push(plait__lane *lane, plait__job *job);
 /* Takes |job| out again; false: it has begun.  Any thread. */
 bool plait__lane_remove(plait__lane *lane, plait__job *job);
+/* When |job|, which was pushed and has not finished, began; 0: it has not. */
+uint64_t plait__lane_began(plait__lane *lane, const plait__job *job);
+/* Nobody waits any more for |job|, which has begun: its thread counts as stuck
+ * until it returns, and another one may take its place, unless stuck_max are.
+ */
+void plait__lane_abandon(plait__lane *lane, const plait__job *job);
 /* Nothing begins from now on: what is queued is dropped with PLAIT_ECANCELED.
  */
 void plait__lane_cut(plait__lane *lane);
-/* How many jobs run; |ret_name| is that of one, NULL if none has a name. */
-unsigned plait__lane_running(plait__lane *lane, const char **ret_name);
-/* Ends all threads.  Nothing is queued and nothing runs. */
+/* How many references to the runtime running jobs account for, here less what
+ * other lanes' jobs for the same do.  |ret_name| becomes the name of one, if
+ * one has a name; |ret_young| becomes true if one has begun less than
+ * PLAIT__STUCK_MS ago. */
+int plait__lane_running(plait__lane *lane, const char **ret_name,
+                        bool *ret_young);
+/* Ends all threads.  Nothing is queued, and nothing begins any more; nothing
+ * runs, but in a lane whose jobs may be given up: those are left to themselves,
+ * and get |orphaned| on their threads when they return. */
 void plait__lane_fini(plait__lane *lane);
 
 void plait__lane_lock(plait__lane *lane);

@@ -11,8 +11,23 @@
 struct plait_pool {
   plait__workers workers; /* what the runtime knows of it */
   plait_runtime *runtime;
-  plait__lane tasks, strands;
-  atomic_uint_least64_t cancelled; /* tasks */
+  plait__lane tasks, strands, names;
+  _Atomic(struct plait_resolver *) resolver;  /* NULL until it is used */
+  atomic_uint_least64_t cancelled, timed_out; /* tasks */
 };
+
+/* defer.c: |task| was deferred and has not begun.  False: it has. */
+bool plait__defer_cancel(plait_task *task);
+
+/* pool.c: a job for |task|. */
+void plait__task_prepare(plait_task *task, plait_pool *pool,
+                         plait_reactor *reactor,
+                         void (*finished)(plait__job *job));
+/* Before it is pushed, and when it is over: its time-out, if it has one.  In
+ * the serial context of its timer. */
+void plait__task_watch(plait_task *task, plait_transport *owner);
+void plait__task_unwatch(plait_task *task);
+/* It will not run. */
+void plait__task_drop(plait_task *task, int code);
 
 #endif

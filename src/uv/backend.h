@@ -4,12 +4,12 @@
 
 #include <uv.h>
 
-#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include <plait/error.h>
 
 #include "core/driver.h"
+#include "uv/patience.h"
 
 /* ---- address.c: plait_address and struct sockaddr ------------------------ */
 
@@ -36,9 +36,12 @@ struct plait__loop {
   plait__uv_polls polls;
   plait__uv_socket *closed_first, *closed_last; /* |closed| is due */
   uv_async_t async;
-  atomic_bool woken; /* |async| was sent, and has not run since */
   uv_timer_t timer;
   uv_check_t check;
+  uv_prepare_t prepare;
+  plait__uv_patience patience;
+  _Atomic(bool) looking; /* prepare looks at |woken|: no poll has to be ended */
+  _Atomic(bool) woken;   /* a turn is due */
   /* In milliseconds of uv_now(), UINT64_MAX for never: what arm() asked for,
    * and what |timer| is set to, which is never later. */
   uint64_t deadline_ms, timer_ms;
@@ -135,6 +138,7 @@ int plait__uv_adopt(int fd, bool listening);
 
 uint64_t plait__uv_now_ns(void);
 int64_t plait__uv_wall_s(void);
+int plait__uv_entropy(void *buffer, size_t len);
 void *plait__uv_alloc(void *old, size_t size, const char *site);
 void plait__uv_fatal(const char *text);
 unsigned plait__uv_descriptor_limit(void);
@@ -142,22 +146,28 @@ unsigned plait__uv_descriptor_limit(void);
 int plait__uv_thread_start(void (*fn)(void *arg), void *arg, const char *name,
                            int cpu, plait__thread **ret);
 void plait__uv_thread_join(plait__thread *thread);
+void plait__uv_thread_detach(plait__thread *thread);
 /* worker.c */
 int plait__uv_worker_start(uint64_t (*step)(void *arg), void *arg,
                            const char *name, plait__worker **ret);
 void plait__uv_worker_wake(plait__worker *worker);
 void plait__uv_worker_join(plait__worker *worker);
+void plait__uv_worker_detach(plait__worker *worker);
 int plait__uv_enter(int cpu, void **ret_saved);
 void plait__uv_leave(void *saved);
 void plait__uv_yield(void);
 unsigned plait__uv_cpu_count(void);
 int plait__uv_cpu_number(unsigned i);
 
+/* ---- resolve.c ----------------------------------------------------------- */
+
+int plait__uv_resolve(const plait__os *os, const plait__question *question,
+                      plait__found *ret);
+
 /* ---- stdio.c ------------------------------------------------------------- */
 
-int plait__uv_stdio_open(const plait__os *os,
-                         void (*done)(void *arg, int code), void *arg,
-                         int *ret_fd, plait__stdio **ret,
+int plait__uv_stdio_open(const plait__os *os, void (*done)(void *arg, int code),
+                         void *arg, int *ret_fd, plait__stdio **ret,
                          const char **ret_step);
 void plait__uv_stdio_finish(plait__stdio *stdio, uint32_t wait_ms);
 void plait__uv_stdio_close(plait__stdio *stdio);

@@ -60,6 +60,7 @@ static const plait__io io = {
 static const plait__os os = {
     .now_ns = plait__uv_now_ns,
     .wall_s = plait__uv_wall_s,
+    .entropy = plait__uv_entropy,
     .alloc = plait__uv_alloc,
     .loop_new = plait__uv_loop_new,
     .loop_run = plait__uv_loop_run,
@@ -72,6 +73,7 @@ static const plait__os os = {
     .worker_start = plait__uv_worker_start,
     .worker_wake = plait__uv_worker_wake,
     .worker_join = plait__uv_worker_join,
+    .worker_detach = plait__uv_worker_detach,
     .enter = plait__uv_enter,
     .leave = plait__uv_leave,
     .yield = plait__uv_yield,
@@ -81,6 +83,7 @@ static const plait__os os = {
 };
 
 static const plait__host host = {
+    .resolve = plait__uv_resolve,
     .descriptor_limit = plait__uv_descriptor_limit,
     .signals_open = plait__uv_signals_open,
     .signals_close = plait__uv_signals_close,

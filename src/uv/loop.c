@@ -13,23 +13,42 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 
 enum { NS_PER_MS = 1000000 };
 static const uint64_t NEVER = UINT64_MAX;
 
-/* It ended the poll phase; the check handle does the rest. */
 static void loop_on_async(uv_async_t *async) {
-  plait__loop *loop = (plait__loop *)async->loop;
-  atomic_exchange(&loop->woken, false);
+  (void)async; /* It ended the poll phase; the check handle does the rest. */
 }
 
 static void loop_turn(plait__loop *loop) {
+  atomic_store_explicit(&loop->woken, false, memory_order_relaxed);
   plait__turn(loop->uv.data);
   plait__uv_tell_closed(loop);
 }
 
 static void loop_on_check(uv_check_t *check) {
   loop_turn((plait__loop *)check->loop);
+}
+
+static bool loop_is_woken(void *arg) {
+  plait__loop *loop = arg;
+  return atomic_load_explicit(&loop->woken, memory_order_relaxed);
+}
+
+/* Before the poll: something that was sent to a worker may come back soon, and
+ * need not end a poll then.  Whoever wakes says so first and then looks whether
+ * it is seen; here it is the other way round, so one of the two sees it. */
+static void loop_on_prepare(uv_prepare_t *prepare) {
+  plait__loop *loop = (plait__loop *)prepare->loop;
+  if (!plait__expects(loop->uv.data))
+    return;
+  atomic_store(&loop->looking, true);
+  plait__uv_wait_a_moment(&loop->patience, loop_is_woken, loop);
+  atomic_store(&loop->looking, false);
+  if (atomic_load(&loop->woken))
+    loop_turn(loop);
 }
 
 static void loop_on_timer(uv_timer_t *timer);
@@ -68,9 +87,11 @@ int plait__uv_loop_new(plait_reactor *reactor, plait__loop **ret) {
   rc = uv_async_init(&loop->uv, &loop->async, loop_on_async);
   if (rc)
     goto fail_loop;
-  uv_timer_init(&loop->uv, &loop->timer); /* these three cannot fail */
+  uv_timer_init(&loop->uv, &loop->timer); /* these five cannot fail */
   uv_check_init(&loop->uv, &loop->check);
   uv_check_start(&loop->check, loop_on_check);
+  uv_prepare_init(&loop->uv, &loop->prepare);
+  uv_prepare_start(&loop->prepare, loop_on_prepare);
   *ret = loop;
   return 0;
 
@@ -96,6 +117,7 @@ void plait__uv_loop_free(plait__loop *loop) {
     uv_close((uv_handle_t *)&loop->terminate, NULL);
   }
   uv_close((uv_handle_t *)&loop->check, NULL);
+  uv_close((uv_handle_t *)&loop->prepare, NULL);
   uv_close((uv_handle_t *)&loop->timer, NULL);
   uv_close((uv_handle_t *)&loop->async, NULL);
   plait__uv_tell_closed(loop);
@@ -110,15 +132,13 @@ void plait__uv_loop_free(plait__loop *loop) {
   plait__uv_alloc(loop, 0, "loop");
 }
 
-/* libuv sends nothing if it finds that it has, and reads that without order: on
- * processors that let a read go ahead of a write it may do so before others
- * see what this wake is about, and the loop look for that before it is there.
- * An exchange has its place among all those of |woken|: if it comes before that
- * of loop_on_async(), what was done before it is seen in the turn behind. */
 void plait__uv_wake(plait__loop *loop) {
+  plait__uv_patience_met(&loop->patience);
+  atomic_store(&loop->woken, true);
+  if (atomic_load(&loop->looking))
+    return;
   int saved = errno; /* a signal handler may be calling */
-  if (!atomic_exchange(&loop->woken, true))
-    uv_async_send(&loop->async);
+  uv_async_send(&loop->async);
   errno = saved;
 }
 

@@ -1,9 +1,12 @@
-/* The clock, memory, and the way out. */
+/* The clock, random bytes, memory, and the way out. */
 #include "uv/backend.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -13,6 +16,22 @@ uint64_t plait__uv_now_ns(void) {
 
 int64_t plait__uv_wall_s(void) {
   return (int64_t)time(NULL);
+}
+
+/* Up to 256 bytes come whole or not at all; only before the system has gathered
+ * entropy at its start could a signal interrupt the wait for it. */
+int plait__uv_entropy(void *buffer, size_t len) {
+  uint8_t bytes[256];
+  if (len > sizeof bytes)
+    return PLAIT_EINVAL;
+  ssize_t n;
+  do
+    n = getrandom(bytes, len, 0);
+  while (n < 0 && errno == EINTR);
+  if (n < 0)
+    return -errno;
+  memcpy(buffer, bytes, len);
+  return 0;
 }
 
 void *plait__uv_alloc(void *old, size_t size, const char *site) {

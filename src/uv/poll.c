@@ -5,9 +5,9 @@
  * FIONBIO) and closing it a fourth, which a server that accepts and closes all
  * day would pay for every connection; our descriptors are non-blocking before
  * they get here.  A handle that is stopped does not care what becomes of its
- * number (libuv tells its own epoll set to forget the number now and then, which
- * finds nothing there).  Handles live in blocks that never move and stay until the loop
- * goes: as many as the loop had descriptors at once.
+ * number (libuv tells its own epoll set to forget the number now and then,
+ * which finds nothing there).  Handles live in blocks that never move and stay
+ * until the loop goes: as many as the loop had descriptors at once.
  */
 #include "uv/backend.h"
 

@@ -117,9 +117,8 @@ static void stdio_free(plait__stdio *s) {
   atomic_flag_clear(&stdio_taken);
 }
 
-int plait__uv_stdio_open(const plait__os *os,
-                         void (*done)(void *arg, int code), void *arg,
-                         int *ret_fd, plait__stdio **ret,
+int plait__uv_stdio_open(const plait__os *os, void (*done)(void *arg, int code),
+                         void *arg, int *ret_fd, plait__stdio **ret,
                          const char **ret_step) {
   *ret_step = "stdio";
   if (atomic_flag_test_and_set(&stdio_taken))

@@ -29,8 +29,8 @@ struct plait__stdio {
   void (*done)(void *arg, int code);
   void *arg;
   plait__stdio_side in, out;
-  int end;  /* the thread's end of the pair */
-  int quit; /* eventfd */
+  int end;                  /* the thread's end of the pair */
+  int quit;                 /* eventfd */
   _Atomic uint32_t wait_ms; /* what quitting waits for progress */
   _Atomic bool closing;     /* our end is closed, not only shut */
 

@@ -88,6 +88,11 @@ void plait__uv_thread_join(plait__thread *thread) {
   plait__uv_alloc(thread, 0, "thread");
 }
 
+void plait__uv_thread_detach(plait__thread *thread) {
+  pthread_detach(thread->id);
+  plait__uv_alloc(thread, 0, "thread");
+}
+
 static bool thread_sigpipe_pending(void) {
   sigset_t pending;
   return !sigpending(&pending) && sigismember(&pending, SIGPIPE) == 1;

@@ -6,7 +6,8 @@
 static const struct behaviour *const themes[] = {
     framing_behaviours,  reading_behaviours,   writing_behaviours,
     closing_behaviours,  switching_behaviours, timer_behaviours,
-    lifetime_behaviours, stopping_behaviours,  matrix_behaviours};
+    lifetime_behaviours, stopping_behaviours,  task_behaviours,
+    matrix_behaviours};
 
 enum { THEMES = sizeof themes / sizeof *themes };
 
@@ -25,12 +26,12 @@ bool contract_applies(const struct behaviour *b, enum medium medium,
   return (b->where & 1u << medium) != 0 && (b->where & backend) != 0;
 }
 
-void contract_print_table(unsigned backend, const unsigned *reactors,
+void contract_print_table(unsigned backend, const struct contract_mode *modes,
                           unsigned n) {
   printf("%-36s", "behaviour");
   for (int m = 0; m < MEDIA; m++) {
     for (unsigned i = 0; i < n; i++)
-      printf(" %4s/%u", medium_names[m], reactors[i]);
+      printf(" %4s/%-2s", medium_names[m], modes[i].name);
   }
   putchar('\n');
   const struct behaviour *b;
@@ -38,7 +39,7 @@ void contract_print_table(unsigned backend, const unsigned *reactors,
     printf("%-36s", b->name);
     for (int m = 0; m < MEDIA; m++) {
       for (unsigned i = 0; i < n; i++)
-        printf(" %6s",
+        printf(" %7s",
                contract_applies(b, (enum medium)m, backend) ? "x" : "-");
     }
     putchar('\n');

@@ -36,6 +36,7 @@ extern const struct behaviour matrix_behaviours[];
 extern const struct behaviour reading_behaviours[];
 extern const struct behaviour stopping_behaviours[];
 extern const struct behaviour switching_behaviours[];
+extern const struct behaviour task_behaviours[];
 extern const struct behaviour timer_behaviours[];
 extern const struct behaviour writing_behaviours[];
 
@@ -45,9 +46,21 @@ const struct behaviour *contract_behaviour(unsigned i);
 bool contract_applies(const struct behaviour *b, enum medium medium,
                       unsigned backend);
 
+/* How many reactors there are, and where callbacks run. */
+struct contract_mode {
+  const char *name;
+  unsigned reactors;
+  plait_dispatch dispatch;
+};
+
 /* Prints what applies where. */
-void contract_print_table(unsigned backend, const unsigned *reactors,
+void contract_print_table(unsigned backend, const struct contract_mode *modes,
                           unsigned n);
+
+enum { CONTRACT_KERNEL_MODES = 2 };
+
+/* kernel.c: main() of a program that runs it in these modes. */
+int contract_on_kernel(const struct contract_mode *modes);
 
 /* For scripts: |s| does this in |event|. */
 static inline void on(struct spy_side *side, enum spy_event event,

@@ -89,11 +89,23 @@ static void set_marks(struct spy *s) {
   plait_transport_set_watermarks(s->base.transport, 1, 1);
 }
 
+static void defer(struct spy *s) {
+  if (!s->tasks[1].busy)
+    spy_defer(s, 1, NULL, 0);
+}
+
+static void defer_and_hold(struct spy *s) {
+  if (!s->tasks[1].busy)
+    spy_defer(s, 1, NULL, PLAIT_HOLD_READING);
+}
+
 static spy_action *const matrix_first[] = {
-    write_some,       write_much,   write_nothing, write_owned,  spy_write_eof,
-    spy_close,        close_reason, spy_abort,     spy_pause,    spy_resume,
-    switch_with_rest, unread,       handle_write,  handle_close, handle_abort,
-    peer_abort,       start_timer,  stop_timer,    set_timeout,  set_marks};
+    write_some,    write_much,    write_nothing,    write_owned,
+    spy_write_eof, spy_close,     close_reason,     spy_abort,
+    spy_pause,     spy_resume,    switch_with_rest, unread,
+    handle_write,  handle_close,  handle_abort,     peer_abort,
+    start_timer,   stop_timer,    set_timeout,      set_marks,
+    defer,         defer_and_hold};
 
 static spy_action *const matrix_second[] = {spy_nothing,      write_much,
                                             spy_close,        spy_abort,
@@ -125,14 +137,21 @@ static void matrix_stop(plait_timer *timer) {
   plait_runtime_stop(plait_reactor_runtime(plait_reactor_current()));
 }
 
+static void matrix_set_alarm(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  plait_timer_init(&matrix_alarm, NULL, matrix_stop);
+  plait_timer_start(&matrix_alarm, MATRIX_STOP_MS, 0);
+}
+
+static plait_call matrix_alarm_call = {.run = matrix_set_alarm};
+
 /* Brings about all the other events. */
 static void matrix_made(struct spy *s) {
-  if (s->index == MATRIX_BATCH - 1) {
-    plait_timer_init(&matrix_alarm, NULL, matrix_stop);
-    plait_timer_start(&matrix_alarm, MATRIX_STOP_MS, 0);
-  }
+  if (s->index == MATRIX_BATCH - 1)
+    plait_reactor_post(plait_reactor_current(), &matrix_alarm_call);
   spy_start_timer(s, 5, 10);
   spy_call(s->record);
+  spy_defer(s, 0, NULL, 0);
   spy_send(s, 10); /* more than high_bytes, until this returns */
   matrix_act(s, SPY_MADE);
 }
@@ -167,6 +186,10 @@ static void matrix_call(struct spy *s) {
   matrix_act(s, SPY_CALL);
 }
 
+static void matrix_done(struct spy *s) {
+  matrix_act(s, SPY_DONE);
+}
+
 static void matrix_lost(struct spy *s) {
   matrix_act(s, SPY_LOST);
 }
@@ -185,9 +208,9 @@ static void peer_timer(struct spy *s) {
 
 static void matrix_script(struct world *w) {
   static spy_action *const actions[SPY_EVENTS] = {
-      matrix_made,   matrix_data,      matrix_eof,
-      matrix_resume, matrix_timed_out, matrix_draining,
-      matrix_timer,  matrix_call,      matrix_lost};
+      matrix_made,      matrix_data,     matrix_eof,   matrix_resume,
+      matrix_timed_out, matrix_draining, matrix_timer, matrix_call,
+      matrix_done,      matrix_lost};
   for (int event = 0; event < SPY_EVENTS; event++) {
     on(&w->server, (enum spy_event)event, actions[event]);
     if (event != SPY_MADE && event != SPY_LOST)
@@ -207,7 +230,7 @@ static void matrix_script(struct world *w) {
 static void matrix_count(const struct world *w, unsigned *events) {
   static const char *const names[SPY_EVENTS] = {
       "made",     "data",  "eof",  "resume", "timed_out",
-      "draining", "timer", "call", "lost"};
+      "draining", "timer", "call", "done",   "lost"};
   for (unsigned i = 0; i < MATRIX_BATCH; i++) {
     for (int event = 0; event < SPY_EVENTS; event++)
       events[event] += strstr(w->server.records[i].trace, names[event]) != NULL;
@@ -218,10 +241,12 @@ static void callbacks_call_everything(struct world *w) {
   const struct world_backend *backend = w->backend;
   enum medium medium = w->medium;
   unsigned reactors = w->reactors;
+  plait_dispatch dispatch = w->dispatch;
   unsigned events[SPY_EVENTS] = {0};
   for (matrix_offset = 0; matrix_offset < MATRIX_CELLS;
        matrix_offset += MATRIX_BATCH) {
     world_init(w, backend, medium, reactors);
+    w->dispatch = dispatch;
     w->connections = MATRIX_BATCH;
     matrix_script(w);
     world_play(w);

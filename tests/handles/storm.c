@@ -1,184 +1,29 @@
-/* Four foreign threads, three reactors, sixty connections.
- *
- * Each connection is a socket pair, both ends of which are plait's.  Threads
- * send numbered messages by handle to one end; the other end checks that what
- * it gets from each thread has no gap and no swap.  A connection that ends is
- * replaced in its lost callback, and its handle stays in the table for a
- * while. */
+/* Foreign threads do random things by handle, and targets at random what they
+ * are asked to.  A connection that ends is replaced in its lost callback, and
+ * its handle stays in the table for a while. */
 #include "handles/storm.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <plait.h>
-
 #include "core/runtime.h"
+#include "handles/link.h"
 #include "support/leak.h"
 #include "support/require.h"
 
-enum {
-  SENDERS = 4,
-  REACTORS = 3,
-  LINKS = 60,
-  DEAF = 8,
-  TABLE = 64,
-  PAYLOAD_MAX = 3000,
-  AFTERWARDS = 1000,
-  DEADLINE_S = 300
-};
-
-struct message {
-  uint32_t magic, sender, number, len;
-};
-
-enum { MAGIC = 0x504c4149 };
+enum { AFTERWARDS = 1000, DEADLINE_S = 900 };
 
 static struct {
   plait_runtime *runtime;
-  plait_factory target, checker;
-  _Atomic uint64_t table[TABLE]; /* handles of targets, some long gone */
-  atomic_uint links, targets, checked;
-  atomic_uint live;     /* targets that were made and not lost */
   atomic_uint finished; /* senders that have done their share */
-  atomic_bool stopping, freed;
+  atomic_bool freed;
   atomic_uint accepted, run, dropped; /* calls */
   atomic_uint full, closed, sent;     /* answers */
   unsigned share;
 } storm;
-
-/* ---- the ends of a link --------------------------------------------------*/
-
-static void link_new(void);
-
-/* The end that senders have handles of. */
-struct target {
-  plait_protocol base;
-  uint32_t calls[SENDERS]; /* the number that may come next, at least */
-};
-
-static void target_made(plait_protocol *p) {
-  unsigned i = atomic_fetch_add(&storm.targets, 1) % TABLE;
-  atomic_store(&storm.table[i], plait_transport_handle(p->transport).id);
-  atomic_fetch_add(&storm.live, 1);
-}
-
-static void target_lost(plait_protocol *p, int reason) {
-  (void)p;
-  (void)reason;
-  atomic_fetch_sub(&storm.links, 1);
-  atomic_fetch_sub(&storm.live, 1);
-  if (!atomic_load(&storm.stopping))
-    link_new();
-}
-
-static const plait_protocol_ops target_ops = {
-    .name = "target",
-    .size = PLAIT_INSTANCE(struct target, base),
-    .connection_made = target_made,
-    .connection_lost = target_lost};
-
-/* The end that looks at what comes. */
-struct checker {
-  plait_protocol base;
-  plait_timer timer;
-  uint32_t next[SENDERS];
-  size_t have;
-  union {
-    struct message message;
-    uint8_t bytes[sizeof(struct message) + PAYLOAD_MAX];
-  } in;
-  unsigned rests;
-};
-
-static void checker_message(struct checker *c) {
-  const struct message *m = &c->in.message;
-  require(m->magic == MAGIC && m->sender < SENDERS && m->len <= PAYLOAD_MAX,
-          "not a message");
-  require(m->number == c->next[m->sender], "sender %u: %u came, not %u",
-          m->sender, m->number, c->next[m->sender]);
-  c->next[m->sender]++;
-  for (size_t i = sizeof *m; i < c->have; i++)
-    require(c->in.bytes[i] == (uint8_t)(m->number + i), "a torn message");
-  c->have = 0;
-  atomic_fetch_add(&storm.checked, 1);
-}
-
-static size_t checker_wants(const struct checker *c) {
-  if (c->have < sizeof c->in.message)
-    return sizeof c->in.message - c->have;
-  return sizeof c->in.message + c->in.message.len - c->have;
-}
-
-static void checker_wake(plait_timer *timer) {
-  struct checker *c = plait_container_of(timer, struct checker, timer);
-  plait_resume_reading(c->base.transport);
-}
-
-static void checker_data(plait_protocol *p, const uint8_t *data, size_t len) {
-  struct checker *c = (struct checker *)p;
-  while (len > 0) {
-    size_t n = checker_wants(c);
-    n = n < len ? n : len;
-    memcpy(c->in.bytes + c->have, data, n);
-    c->have += n;
-    data += n;
-    len -= n;
-    require(c->have < sizeof c->in.message || c->in.message.len <= PAYLOAD_MAX,
-            "not a message");
-    if (c->have >= sizeof c->in.message && checker_wants(c) == 0)
-      checker_message(c);
-  }
-  /* A slow reader now and then. */
-  if (++c->rests % 50 != 0)
-    return;
-  plait_pause_reading(p->transport);
-  plait_timer_start(&c->timer, 10, 0);
-}
-
-/* Some never read, so that queues fill for certain. */
-static void checker_made(plait_protocol *p) {
-  struct checker *c = (struct checker *)p;
-  static atomic_uint turn;
-  if (atomic_fetch_add(&turn, 1) % DEAF == 0)
-    plait_pause_reading(p->transport);
-  plait_timer_init(&c->timer, p->transport, checker_wake);
-}
-
-static const plait_protocol_ops checker_ops = {
-    .name = "checker",
-    .size = PLAIT_INSTANCE(struct checker, base),
-    .connection_made = checker_made,
-    .data_received = checker_data};
-
-static void link_new(void) {
-  static atomic_uint turn;
-  int fds[2];
-  require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0,
-          "no socket pair");
-  int small = 4096;
-  setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-  unsigned i = atomic_fetch_add(&turn, 1);
-  plait_reactor *a = plait_runtime_reactor(storm.runtime, i % REACTORS);
-  plait_reactor *b = plait_runtime_reactor(storm.runtime, i / 2 % REACTORS);
-  int code = plait_adopt(a, fds[0], &storm.target);
-  if (code == 0)
-    atomic_fetch_add(&storm.links, 1);
-  else
-    close(fds[0]);
-  require(code == 0 || code == PLAIT_ECLOSED, "adopt: %s",
-          plait_strerror(code));
-  code = plait_adopt(b, fds[1], &storm.checker);
-  require(code == 0 || code == PLAIT_ECLOSED, "adopt: %s",
-          plait_strerror(code));
-  if (code != 0)
-    close(fds[1]);
-}
 
 /* ---- senders -------------------------------------------------------------*/
 
@@ -194,8 +39,8 @@ struct sender {
 struct job {
   plait_call call;
   atomic_bool ended;
-  bool ordered;
-  unsigned sender;
+  bool ordered, acts;
+  unsigned sender, random;
   uint32_t number;
   uint32_t *next; /* posts: the reactor's counter of this sender */
 };
@@ -211,15 +56,16 @@ static void job_run(plait_call *call, plait_protocol *p) {
   struct job *j = plait_container_of(call, struct job, call);
   require(plait_reactor_current() != NULL, "run outside a reactor");
   if (p != NULL) {
-    struct target *t = PLAIT_CAST(p, &target_ops, struct target);
-    require(t != NULL, "a call on another's connection");
-    require(plait_transport_reactor(p->transport) == plait_reactor_current(),
-            "a call on another's thread");
+    struct target *t = target_of(p);
+    target_enter(t);
     require(!j->ordered || j->number >= t->calls[j->sender],
             "sender %u: call %u after %u", j->sender, j->number,
             t->calls[j->sender]);
     if (j->ordered)
       t->calls[j->sender] = j->number + 1;
+    if (j->acts)
+      target_act(t, j->random);
+    target_leave(t);
   }
   if (j->next != NULL) {
     require(p == NULL, "a post with a protocol");
@@ -260,16 +106,11 @@ static unsigned sender_random(struct sender *s, unsigned below) {
 }
 
 static void sender_write(struct sender *s, unsigned i, plait_handle h) {
-  union {
-    struct message message;
-    uint8_t bytes[sizeof(struct message) + PAYLOAD_MAX];
-  } out;
+  union packet out;
   uint32_t len = sender_random(s, 8) == 0 ? sender_random(s, PAYLOAD_MAX)
                                           : sender_random(s, 64);
-  out.message = (struct message){MAGIC, s->index, s->messages[i], len};
-  for (size_t k = sizeof out.message; k < sizeof out.message + len; k++)
-    out.bytes[k] = (uint8_t)(s->messages[i] + k);
-  int code = plait_handle_write(h, out.bytes, sizeof out.message + len);
+  size_t size = packet_fill(&out, s->index, s->messages[i], len);
+  int code = plait_handle_write(h, out.bytes, size);
   if (code == 0) {
     s->messages[i]++;
     atomic_fetch_add(&storm.sent, 1);
@@ -283,7 +124,8 @@ static void sender_write(struct sender *s, unsigned i, plait_handle h) {
 
 static void sender_call(struct sender *s, unsigned i, plait_handle h) {
   struct job *j = job_new(s);
-  j->ordered = true;
+  j->ordered = j->acts = true;
+  j->random = sender_random(s, 1000000);
   j->number = s->calls[i]++;
   job_taken(j, plait_handle_call(h, &j->call));
 }
@@ -309,7 +151,7 @@ static void sender_end(int code) {
 
 static void sender_act(struct sender *s, bool posts) {
   unsigned i = sender_random(s, TABLE);
-  plait_handle h = {atomic_load(&storm.table[i])};
+  plait_handle h = {atomic_load(&links.table[i])};
   if (h.id != s->seen[i]) {
     s->seen[i] = h.id;
     s->messages[i] = s->calls[i] = 0;
@@ -331,7 +173,7 @@ static void sender_act(struct sender *s, bool posts) {
 
 static void sender_try_dead(struct sender *s) {
   unsigned i = sender_random(s, TABLE);
-  plait_handle h = {atomic_load(&storm.table[i])};
+  plait_handle h = {atomic_load(&links.table[i])};
   plait_call call = {.run = job_run, .drop = job_drop};
   int code = 0;
   switch (sender_random(s, 5)) {
@@ -357,7 +199,7 @@ static void sender_try_dead(struct sender *s) {
 
 /* Killing is quicker than making: waits until enough are alive. */
 static void sender_pace(void) {
-  while (atomic_load(&storm.live) < LINKS / 2)
+  while (atomic_load(&links.live) < LINKS / 2)
     sched_yield();
 }
 
@@ -370,7 +212,7 @@ static void *sender_main(void *arg) {
     sender_act(s, true);
   }
   if (atomic_fetch_add(&storm.finished, 1) + 1 == SENDERS) {
-    atomic_store(&storm.stopping, true);
+    atomic_store(&links.stopping, true);
     plait_runtime_stop(storm.runtime);
   }
   while (!atomic_load(&storm.freed))
@@ -394,33 +236,49 @@ static void storm_start(struct sender *senders) {
 
 static void storm_report(void) {
   printf("%u messages sent, %u checked, %u times full, %u closed, %u targets, "
-         "%u calls run, %u dropped\n",
-         atomic_load(&storm.sent), atomic_load(&storm.checked),
+         "%u calls run, %u dropped, %u tasks, %u of them cancelled, %u timers, "
+         "%u switches\n",
+         atomic_load(&storm.sent), atomic_load(&links.checked),
          atomic_load(&storm.full), atomic_load(&storm.closed),
-         atomic_load(&storm.targets), atomic_load(&storm.run),
-         atomic_load(&storm.dropped));
+         atomic_load(&links.made), atomic_load(&storm.run),
+         atomic_load(&storm.dropped), atomic_load(&links.deferred),
+         atomic_load(&links.cancelled), atomic_load(&links.fired),
+         atomic_load(&links.switched));
   fflush(stdout);
+}
+
+static void storm_check(unsigned operations) {
+  require(atomic_load(&storm.accepted) ==
+              atomic_load(&storm.run) + atomic_load(&storm.dropped),
+          "%u calls accepted", atomic_load(&storm.accepted));
+  require(atomic_load(&links.deferred) == atomic_load(&links.done),
+          "%u tasks of %u are done", atomic_load(&links.done),
+          atomic_load(&links.deferred));
+  require(atomic_load(&links.count) == 0, "%u links are left",
+          atomic_load(&links.count));
+  require(atomic_load(&links.checked) > operations / 20, "hardly any came");
+  require(atomic_load(&links.made) > LINKS + operations / 5000,
+          "hardly any died");
+  require(atomic_load(&storm.full) > 0, "never full");
+  require(atomic_load(&links.cancelled) > 0 && atomic_load(&links.fired) > 0 &&
+              atomic_load(&links.switched) > 0,
+          "not everything happened");
 }
 
 void storm_play(unsigned operations) {
   static struct sender senders[SENDERS];
   struct leak leak;
-  plait_runtime_options options = {
-      .reactors = REACTORS, .keep_running = true, .grace_ms = 1000};
+  plait_runtime_options options = {.reactors = REACTORS,
+                                   .keep_running = true,
+                                   .grace_ms = 1000,
+                                   .pool.strand_threads_max = WORKERS};
   alarm(DEADLINE_S);
   storm.share = operations / SENDERS;
-  storm.target.protocol = &target_ops;
-  storm.target.limits.high_bytes = 8000;
-  storm.target.limits.low_bytes = 2000;
-  storm.target.limits.flush_ms = 20;
-  storm.target.limits.linger_ms = 20;
-  storm.checker.protocol = &checker_ops;
   leak_begin(&leak);
   require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,
                              &storm.runtime) == 0,
           "no runtime");
-  for (unsigned i = 0; i < LINKS; i++)
-    link_new();
+  links_open(storm.runtime);
   storm_start(senders);
   int code = plait_run(storm.runtime);
   require(code == 0, "plait_run: %s", plait_strerror(code));
@@ -429,15 +287,7 @@ void storm_play(unsigned operations) {
   for (unsigned i = 0; i < SENDERS; i++)
     pthread_join(senders[i].thread, NULL);
   storm_report();
-  require(atomic_load(&storm.accepted) ==
-              atomic_load(&storm.run) + atomic_load(&storm.dropped),
-          "%u calls accepted", atomic_load(&storm.accepted));
-  require(atomic_load(&storm.links) == 0, "%u links are left",
-          atomic_load(&storm.links));
-  require(atomic_load(&storm.checked) > operations / 10, "hardly any came");
-  require(atomic_load(&storm.targets) > LINKS + operations / 5000,
-          "hardly any died");
-  require(atomic_load(&storm.full) > 0, "never full");
+  storm_check(operations);
   leak_end(&leak);
   alarm(0);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support/memory_streams.h"
+#include "support/memory_workers.h"
 #include "support/require.h"
 
 enum { MEMORY_STEP_NS = 1000 };
@@ -22,8 +23,23 @@ uint64_t memory_now_ns(void) {
   return memory_clock_ns;
 }
 
+void memory_pass_ms(uint64_t ms) {
+  memory_clock_ns += ms * 1000000;
+}
+
 static int64_t memory_wall_s(void) {
   return 1000000000 + (int64_t)(memory_clock_ns / 1000000000);
+}
+
+/* The same in each run of a program. */
+static int memory_entropy(void *buffer, size_t len) {
+  static uint64_t state = 1;
+  uint8_t *bytes = buffer;
+  for (size_t i = 0; i < len; i++) {
+    state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+    bytes[i] = (uint8_t)(state >> 56);
+  }
+  return 0;
 }
 
 static void *memory_alloc(void *old, size_t size, const char *site) {
@@ -50,6 +66,7 @@ static int memory_loop_new(plait_reactor *reactor, plait__loop **ret) {
 static void memory_step(plait__loop *loop) {
   memory_clock_ns += MEMORY_STEP_NS;
   bool some = memory_dispatch(loop->reactor);
+  bool works = memory_workers_step(memory_clock_ns);
   if (loop->woken || loop->deadline_ns <= memory_clock_ns)
     some = true;
   if (loop->deadline_ns <= memory_clock_ns)
@@ -59,9 +76,16 @@ static void memory_step(plait__loop *loop) {
     plait__turn(loop->reactor);
     return;
   }
-  require(loop->deadline_ns != UINT64_MAX,
+  if (works)
+    return;
+  uint64_t next_ns = memory_arrival_ns();
+  if (loop->deadline_ns < next_ns)
+    next_ns = loop->deadline_ns;
+  require(next_ns != UINT64_MAX,
           "nothing will ever happen any more, and the loop was not stopped");
-  memory_clock_ns = loop->deadline_ns;
+  if (memory_workers_deadline() < next_ns)
+    next_ns = memory_workers_deadline();
+  memory_clock_ns = next_ns;
 }
 
 static void memory_loop_run(plait__loop *loop) {
@@ -133,6 +157,7 @@ static void memory_fatal(const char *text) {
 
 static const plait__os memory_os = {.now_ns = memory_now_ns,
                                     .wall_s = memory_wall_s,
+                                    .entropy = memory_entropy,
                                     .alloc = memory_alloc,
                                     .loop_new = memory_loop_new,
                                     .loop_run = memory_loop_run,
@@ -142,6 +167,10 @@ static const plait__os memory_os = {.now_ns = memory_now_ns,
                                     .arm = memory_arm,
                                     .thread_start = memory_thread_start,
                                     .thread_join = memory_thread_join,
+                                    .worker_start = memory_worker_start,
+                                    .worker_wake = memory_worker_wake,
+                                    .worker_join = memory_worker_join,
+                                    .worker_detach = memory_worker_detach,
                                     .enter = memory_enter,
                                     .leave = memory_leave,
                                     .yield = memory_yield,

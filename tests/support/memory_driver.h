@@ -13,6 +13,8 @@ extern const struct world_backend world_memory;
 
 /* Nanoseconds of the virtual clock. */
 uint64_t memory_now_ns(void);
+/* A callback that takes so long. */
+void memory_pass_ms(uint64_t ms);
 
 /* Aborts unless every descriptor was closed. */
 void memory_check_closed(void);

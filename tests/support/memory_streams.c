@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/memory_driver.h"
 #include "support/require.h"
 
 enum {
@@ -21,10 +22,11 @@ struct memory_end {
   struct memory_end *peer; /* NULL once it is closed */
   uint8_t *bytes;          /* a ring: what the peer sent and nobody read */
   size_t head, len;
-  bool ended;  /* the peer sends no more */
-  bool ending; /* nor do we */
-  int failure; /* what is left to say once the bytes are read */
-  bool told;   /* FAILED was reported */
+  bool ended;          /* the peer sends no more */
+  bool ending;         /* nor do we */
+  int failure;         /* what is left to say once the bytes are read */
+  uint64_t arrival_ns; /* until then nobody hears of it */
+  bool told;           /* FAILED was reported */
   plait_address local, remote;
   struct memory_end *backlog, *next; /* of a listener: first, next one */
   unsigned waiting, backlog_max;
@@ -41,6 +43,8 @@ struct memory_socket {
 static struct memory_end memory_ends[MEMORY_ENDS];
 static struct memory_socket *memory_closed;
 static uint16_t memory_port = MEMORY_FIRST_PORT;
+
+struct memory_road (*memory_road)(const plait_address *peer);
 
 static struct memory_socket *memory_of(const plait__socket *socket) {
   return (struct memory_socket *)(uintptr_t)socket;
@@ -194,9 +198,37 @@ static void memory_enter_backlog(struct memory_end *listener,
   listener->waiting++;
 }
 
+/* Sends |e| on its way; false if it gets no further than that. */
+static bool memory_depart(struct memory_end *e, struct memory_road road) {
+  if (road.ms == UINT64_MAX) {
+    e->arrival_ns = UINT64_MAX;
+    return false;
+  }
+  e->arrival_ns = memory_now_ns() + road.ms * 1000000;
+  if (road.code != 0)
+    memory_fail(e, road.code);
+  return road.code == 0;
+}
+
+uint64_t memory_arrival_ns(void) {
+  uint64_t first = UINT64_MAX;
+  for (size_t i = 0; i < MEMORY_ENDS; i++) {
+    const struct memory_end *e = &memory_ends[i];
+    if (e->open && e->connecting && e->arrival_ns > memory_now_ns() &&
+        e->arrival_ns < first)
+      first = e->arrival_ns;
+  }
+  return first;
+}
+
 static int memory_connect(const plait_address *peer, const plait_address *local,
                           int *ret_fd, const char **ret_step) {
+  struct memory_road road = {0};
+  if (memory_road != NULL)
+    road = memory_road(peer);
   *ret_step = "connect";
+  if (road.code != 0 && road.ms == 0)
+    return road.code;
   struct memory_end *listener = memory_listener(peer);
   if (listener == NULL && peer->family == PLAIT_UNIX)
     return PLAIT_ENOENT;
@@ -208,6 +240,8 @@ static int memory_connect(const plait_address *peer, const plait_address *local,
   e->local = local != NULL ? *local : *peer;
   e->local.port = peer->family == PLAIT_UNIX ? 0 : memory_port++;
   e->remote = *peer;
+  if (!memory_depart(e, road))
+    return 0;
   struct memory_end *other = NULL;
   if (listener != NULL && !listener->refusing &&
       listener->waiting < listener->backlog_max)
@@ -385,7 +419,7 @@ static bool memory_writable(const struct memory_end *e) {
 
 static unsigned memory_events(struct memory_end *e, unsigned interest) {
   unsigned events = 0;
-  if (interest == 0)
+  if (interest == 0 || e->arrival_ns > memory_now_ns())
     return 0;
   if (e->listening)
     return e->backlog != NULL ? interest & PLAIT__READABLE : 0;

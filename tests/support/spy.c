@@ -11,7 +11,7 @@
 
 static const char *const spy_event_names[SPY_EVENTS] = {
     "made",     "data",  "eof",  "resume", "timed_out",
-    "draining", "timer", "call", "lost"};
+    "draining", "timer", "call", "done",   "lost"};
 
 /* Protocol callbacks that run on this thread now. */
 static _Thread_local unsigned spy_depth;
@@ -50,7 +50,8 @@ static const char *spy_reason_name(int reason) {
 
 static void spy_write_down(struct spy *s, enum spy_event event) {
   bool quiet = (s->kind->script.flags & SPY_QUIET) != 0;
-  if (quiet && (event == SPY_TIMER || event == SPY_RESUME || event == SPY_CALL))
+  if (quiet && (event == SPY_TIMER || event == SPY_RESUME ||
+                event == SPY_CALL || event == SPY_DONE))
     return;
   if (event == SPY_DATA) {
     spy_put_data(s);
@@ -61,6 +62,9 @@ static void spy_write_down(struct spy *s, enum spy_event event) {
   if (event == SPY_LOST)
     snprintf(entry, sizeof entry, "%slost(%s)", s->kind->script.mark,
              spy_reason_name(s->reason));
+  else if (event == SPY_DONE && s->status != 0)
+    snprintf(entry, sizeof entry, "%sdone(%s)", s->kind->script.mark,
+             spy_reason_name(s->status));
   else
     snprintf(entry, sizeof entry, "%s%s", s->kind->script.mark,
              spy_event_names[event]);
@@ -82,6 +86,14 @@ static void spy_check_order(const struct spy *s, enum spy_event event) {
             s->side->name, name, trace);
 }
 
+/* It was switched away from, and has tasks under way. */
+static bool spy_is_waited_for(const struct spy *s) {
+  bool any = false;
+  for (size_t i = 0; i < SPY_TASKS; i++)
+    any |= s->tasks[i].busy;
+  return any;
+}
+
 static void spy_enter(struct spy *s, enum spy_event event) {
   bool inside = atomic_exchange(&s->inside, true);
   require(!inside, "%s: %s overlaps another call: %s", s->side->name,
@@ -93,7 +105,8 @@ static void spy_enter(struct spy *s, enum spy_event event) {
   require(plait_reactor_current() == plait_transport_reactor(s->base.transport),
           "%s: %s on another reactor", s->side->name, spy_event_names[event]);
   require(plait_transport_protocol(s->base.transport) == &s->base ||
-              event == SPY_LOST || event == SPY_TIMER,
+              event == SPY_LOST || event == SPY_TIMER || event == SPY_DONE ||
+              spy_is_waited_for(s),
           "%s: %s of an instance that is not the transport's", s->side->name,
           spy_event_names[event]);
   if (event == SPY_MADE || event == SPY_EOF || event == SPY_LOST)
@@ -392,6 +405,36 @@ int spy_call(struct spy_record *record) {
   record->call.drop = NULL;
   plait_handle h = {atomic_load(&record->handle)};
   return plait_handle_call(h, &record->call);
+}
+
+static void spy_task_work(plait_task *task) {
+  struct spy_task *st = plait_container_of(task, struct spy_task, task);
+  require(atomic_fetch_add(&st->spy->working, 1) == 0, "two tasks at once");
+  require(plait_reactor_current() == NULL, "a task on a reactor");
+  if (st->work != NULL)
+    st->work(task);
+  atomic_fetch_sub(&st->spy->working, 1);
+}
+
+static void spy_task_done(plait_task *task, int status) {
+  struct spy_task *st = plait_container_of(task, struct spy_task, task);
+  st->busy = false;
+  st->spy->status = status;
+  spy_happens(st->spy, SPY_DONE);
+}
+
+int spy_defer(struct spy *s, unsigned i, void (*work)(plait_task *task),
+              unsigned flags) {
+  struct spy_task *st = &s->tasks[i];
+  require(!st->busy, "task %u is deferred already", i);
+  *st = (struct spy_task){.task = {.work = spy_task_work,
+                                   .done = spy_task_done,
+                                   .name = "a spy's task"},
+                          .spy = s,
+                          .work = work};
+  int code = plait_defer(s->base.transport, &st->task, flags);
+  st->busy = code == 0;
+  return code;
 }
 
 struct spy *spy_switch(struct spy *s, unsigned kind, const uint8_t *rest,

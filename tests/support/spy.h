@@ -1,8 +1,8 @@
 /* A spy: a protocol that writes down what happens to it, does what a script
  * says, and aborts when plait breaks the order of calls.
  *
- *     made (data | resume | timed_out | draining | timer | call)*
- *          (eof (resume | timed_out | draining | timer | call)*)? lost
+ *     made (data | resume | timed_out | draining | timer | call | done)*
+ *          (eof (resume | timed_out | draining | timer | call | done)*)? lost
  *
  * A trace reads "made data(5) eof lost(0)"; pieces of data that follow each
  * other are one entry.  Calls must not nest, nor overlap, and come on the
@@ -24,16 +24,17 @@ enum spy_event {
   SPY_DRAINING,
   SPY_TIMER,
   SPY_CALL,
+  SPY_DONE,
   SPY_LOST,
   SPY_EVENTS
 };
 
-enum { SPY_TRACE = 512, SPY_RECORDS = 320, SPY_KINDS = 3 };
+enum { SPY_TRACE = 512, SPY_RECORDS = 320, SPY_KINDS = 3, SPY_TASKS = 6 };
 
 /* Flags of a script. */
 enum {
   SPY_VERIFY = 1, /* received bytes are those of support/pattern.h */
-  SPY_QUIET = 2   /* the trace leaves out timers, resume and call */
+  SPY_QUIET = 2   /* the trace leaves out timers, resume, call and done */
 };
 
 struct spy;
@@ -100,6 +101,14 @@ struct spy {
   unsigned scratch; /* the script's */
   plait_timer timer;
   uint64_t timer_due_ms;
+  struct spy_task {
+    plait_task task;
+    struct spy *spy;
+    void (*work)(plait_task *task);
+    bool busy;
+  } tasks[SPY_TASKS];
+  atomic_uint working; /* tasks */
+  int status;          /* in done */
 };
 
 /* Makes |side| ready; scripts and limits are filled in after it. */
@@ -135,6 +144,10 @@ bool spy_send_up_to(struct spy *s, uint64_t total);
 void spy_start_timer(struct spy *s, uint64_t after_ms, uint64_t every_ms);
 /* Has plait call the script's SPY_CALL, by handle; PLAIT_ECLOSED or 0. */
 int spy_call(struct spy_record *record);
+/* Defers one of the instance's tasks, whose |work| may be NULL; done is an
+ * event like others. */
+int spy_defer(struct spy *s, unsigned i, void (*work)(plait_task *task),
+              unsigned flags);
 /* Goes on with the side's |kind| on the same connection. */
 struct spy *spy_switch(struct spy *s, unsigned kind, const uint8_t *rest,
                        size_t len);

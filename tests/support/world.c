@@ -120,6 +120,7 @@ void world_open(struct world *w) {
     require(mkdtemp(w->folder) != NULL, "no folder %s", w->folder);
   spy_side_arm(&w->server);
   spy_side_arm(&w->client);
+  w->server.factory.dispatch = w->client.factory.dispatch = w->dispatch;
   world_watch(w);
   leak_begin(&w->leak);
   const plait__driver *driver = leak_driver(w->backend->driver);

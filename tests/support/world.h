@@ -39,6 +39,7 @@ struct world {
   const struct world_backend *backend;
   enum medium medium;
   unsigned reactors;
+  plait_dispatch dispatch; /* of both ends */
   plait_runtime_options options;
   unsigned connections; /* to make, [1] */
   int code;             /* that plait_run() is to return, [0] */

@@ -1,0 +1,206 @@
+/* The two halves of a connection whose callbacks run on workers.
+ *
+ *      reactor: the stream, "home"               strand: the protocol, "away"
+ *
+ *      made, data, eof, resume, ...  --- inbox of events --->  callbacks
+ *      the stream's verbs  <--- reactor's mailbox: orders ---  plait_write(),
+ * ...
+ *
+ * What comes in is leased: an event of data lies in the receive chunk, behind
+ * its bytes, and is a reference to it.  What goes out is gathered in orders
+ * that are sent when the strand has nothing more to do, or at 64 KiB.  The last
+ * event is lost, the last order its acknowledgement, and with that the
+ * connection goes.
+ *
+ * Files: away.c (the strand's job, and the end), callbacks.c (what it calls),
+ * input.c (data on the strand), verbs.c (what its transport does), orders.c,
+ * alarm.c (timers), home.c (the reactor's side).
+ */
+#ifndef PLAIT_FILTER_AWAY_H
+#define PLAIT_FILTER_AWAY_H
+
+#include <stdatomic.h>
+
+#include "core/away.h"
+#include "pool/pool.h"
+
+typedef struct plait__away plait__away;
+typedef struct plait__orders plait__orders;
+
+/* Received bytes on their way to a callback, or held back from it. */
+typedef struct plait__lease {
+  plait__mail mail;
+  plait__chunk *chunk; /* in which it lies; NULL: memory of its own */
+  const uint8_t *data;
+  size_t len;
+  size_t charge; /* bytes it counts for */
+} plait__lease;
+
+_Static_assert(sizeof(plait__lease) <= PLAIT__LEASE_BYTES,
+               "there is room for a lease behind what was read");
+
+/* An event that is in the inbox once at most. */
+typedef struct plait__notice {
+  plait__mail mail;
+  atomic_bool sent;
+} plait__notice;
+
+/* What the strand wants of its home, besides orders. */
+enum {
+  PLAIT__WANT_RESUME_WRITING = 1u << 0, /* a write answered false */
+  PLAIT__WANT_PAUSE = 1u << 1,
+  PLAIT__WANT_READ = 1u << 2,  /* the opposite */
+  PLAIT__WANT_LEASES = 1u << 3 /* enough of them were given back */
+};
+
+struct plait__away {
+  plait_transport head; /* what the protocol sees */
+  plait__stream *stream;
+  plait_reactor *reactor;
+  plait_pool *pool;
+
+  plait__mailbox inbox;
+  atomic_int pending;  /* mails that were pushed, less those handled */
+  atomic_bool at_home; /* there are no workers any more: it runs there */
+  int dropped;         /* why */
+  plait__job job;
+  atomic_uint busy; /* jobs that run for this connection */
+  plait__notice made, eof, resume, timed_out, draining, close, lost;
+
+  /* the strand's */
+  plait_protocol *leaving;             /* switched away from, lost is due */
+  plait__mail *held_first, *held_last; /* leases held back */
+  plait__lease *current;               /* in data_received */
+  plait_slice view;                    /* what it was given */
+  plait__orders *orders;
+  uint32_t high;
+  unsigned retained; /* connection_lost waits for as many */
+  int handled;       /* mails that are still counted as pending */
+  unsigned wants;    /* not sent yet */
+  uint8_t phase;     /* plait__phase: OPEN, FLUSHING or GONE */
+  bool current_is_held;
+  bool paused, held, wr_end, eof_due, rd_told, told_drain, above;
+  bool lost_due; /* it has come, and waits for a task */
+  bool over;     /* connection_lost was called */
+  bool inside;   /* a callback */
+
+  /* both threads' */
+  atomic_size_t queued;   /* the stream's, as last published */
+  atomic_size_t on_way;   /* bytes in orders that were sent */
+  atomic_size_t leased;   /* bytes of leases */
+  atomic_bool starving;   /* home waits for leases */
+  atomic_uint wanted;     /* |wants| that were sent */
+  atomic_bool nudging;    /* |nudge| is on its way */
+  atomic_uint pushing;    /* threads in plait__away_mail() */
+  atomic_flag descriptor; /* locked while it is used or closed */
+  _Atomic(uint64_t) received_bytes, sent_bytes;
+
+  /* home's */
+  bool lost_sent;
+  uint32_t lease_bytes_max;
+
+  /* to home */
+  plait__mail turn, nudge, fail, ack;
+  int fail_code;
+};
+
+/* ---- home.c -------------------------------------------------------------- */
+
+plait__away *plait__home_away(const plait__stream *s);
+
+/* ---- away.c -------------------------------------------------------------- */
+
+/* At home: |mail| is delivered on the strand. */
+void plait__away_push(plait__away *a, plait__mail *mail);
+/* The transport's: the same on any thread. */
+void plait__away_mail(plait_transport *t, plait__mail *mail);
+/* At home: unless it is there already. */
+void plait__away_notify(plait__away *a, plait__notice *notice,
+                        void (*deliver)(plait_reactor *, plait__mail *, bool));
+/* The one whose strand the calling thread runs, or NULL. */
+plait__away *plait__away_running(void);
+void plait__away_init(plait__away *a);
+
+/* ---- callbacks.c --------------------------------------------------------- */
+
+/* The instance that events other than data go to. */
+static inline plait_protocol *plait__away_receiver(const plait__away *a) {
+  return a->leaving != NULL ? a->leaving : a->head.protocol;
+}
+
+void plait__away_made(plait__away *a);
+void plait__away_data(plait__away *a, const uint8_t *data, size_t len);
+/* The peer's end: a frame that it completes, or the end itself. */
+void plait__away_eof(plait__away *a);
+void plait__away_perform(plait_transport *t, plait_protocol *p,
+                         const char *what, void (*fn)(void *arg), void *arg);
+/* connection_lost of |p|, which is freed. */
+void plait__away_end(plait__away *a, plait_protocol *p, int reason);
+
+/* Events, as they arrive: deliver() of mails. */
+void plait__away_on_made(plait_reactor *r, plait__mail *mail, bool drop);
+void plait__away_on_eof(plait_reactor *r, plait__mail *mail, bool drop);
+void plait__away_on_resume(plait_reactor *r, plait__mail *mail, bool drop);
+void plait__away_on_timed_out(plait_reactor *r, plait__mail *mail, bool drop);
+void plait__away_on_draining(plait_reactor *r, plait__mail *mail, bool drop);
+void plait__away_on_close(plait_reactor *r, plait__mail *mail, bool drop);
+void plait__away_on_call(plait_reactor *r, plait__mail *mail, bool drop);
+void plait__away_on_lost(plait_reactor *r, plait__mail *mail, bool drop);
+/* The last callbacks, if nothing has to be waited for any more. */
+void plait__away_finish(plait__away *a);
+
+/* ---- input.c ------------------------------------------------------------- */
+
+void plait__away_on_data(plait_reactor *r, plait__mail *mail, bool drop);
+/* Whether data may be delivered now. */
+bool plait__away_flows(const plait__away *a);
+/* Whether it may, and something was held back. */
+bool plait__away_has_input(const plait__away *a);
+/* Delivers what was held back and may flow.  False: there is no such thing. */
+bool plait__away_reread(plait__away *a);
+/* Puts |len| bytes in front of what is held back.  False: out of memory. */
+bool plait__away_keep(plait__away *a, const uint8_t *data, size_t len);
+void plait__away_drop_input(plait__away *a);
+
+/* ---- orders.c ------------------------------------------------------------ */
+
+/* Each has failed the connection if it answers false. */
+bool plait__order_write(plait__away *a, const plait_slice *v, size_t n,
+                        size_t total);
+bool plait__order_owned(plait__away *a, const void *data, size_t len,
+                        plait_release_fn *release, void *arg);
+bool plait__order(plait__away *a, unsigned kind, int64_t x, int64_t y);
+
+enum {
+  PLAIT__ORDER_WRITE,
+  PLAIT__ORDER_OWNED,
+  PLAIT__ORDER_EOF,
+  PLAIT__ORDER_CLOSE, /* reason */
+  PLAIT__ORDER_ABORT,
+  PLAIT__ORDER_TIMEOUT,   /* idle_ms */
+  PLAIT__ORDER_WATERMARKS /* high, low */
+};
+
+/* Bytes to write that were not sent yet. */
+size_t plait__orders_bytes(const plait__away *a);
+/* Sends what there is, with what the strand wants. */
+void plait__orders_send(plait__away *a);
+/* At home: does what the strand wants. */
+void plait__home_grant(plait__away *a);
+
+/* ---- verbs.c ------------------------------------------------------------- */
+
+extern const plait__transport_ops plait__away_ops;
+/* plait_close(), with the reason that follows from the input if |reason| is 0
+ * or PLAIT_EOF. */
+void plait__away_close_now(plait__away *a, int reason);
+/* The connection is lost with |code|. */
+void plait__away_fail(plait__away *a, int code);
+
+/* ---- alarm.c ------------------------------------------------------------- */
+
+bool plait__away_timer_start(plait_transport *t, plait_timer *timer,
+                             uint64_t after_ms);
+void plait__away_timer_stop(plait_transport *t, plait_timer *timer);
+
+#endif
