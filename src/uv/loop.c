@@ -22,8 +22,11 @@ static void loop_on_async(uv_async_t *async) {
   (void)async; /* It ended the poll phase; the check handle does the rest. */
 }
 
+/* By an exchange, which has its place among those who set |woken|: what a wake
+ * that it ends is about is seen by the turn.  A store could go behind the look
+ * into the mailbox, and end a wake that came between the two. */
 static void loop_turn(plait__loop *loop) {
-  atomic_store_explicit(&loop->woken, false, memory_order_relaxed);
+  atomic_exchange(&loop->woken, false);
   plait__turn(loop->uv.data);
   plait__uv_tell_closed(loop);
 }
