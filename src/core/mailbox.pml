@@ -29,9 +29,10 @@
  *   see yet has found the stack as the owner left it, empty, and wakes;
  * - |woken| and |looking| are seq_cst where one side sets the first and looks
  *   at the second, and the other side does the opposite;
- * - |woken| is cleared by an exchange, so if that ends a wake, the owner sees
- *   the push behind which it came.  A relaxed store could go behind the owner's
- *   look into the mailbox: BUG_CLEARED_LATE;
+ * - |woken| is set and cleared by exchanges, so of two wakes, and a wake and
+ *   the turn that ends it, the later one sees what came before the other.  A
+ *   relaxed store could clear it behind the owner's look into the mailbox:
+ *   BUG_CLEARED_LATE;
  * - libuv reads |pending| without order.  Ahead of the CAS that would not do:
  *   BUG_PENDING.  But it comes behind a seq_cst look at |looking|, which comes
  *   behind a seq_cst store. */
@@ -83,15 +84,18 @@ inline wake() {
   :: !looking -> woken = true; async_send()
   fi
 #else
-  woken = true;
   if
-  :: looking
+  :: woken
+  :: d_step { !woken -> woken = true }
+    if
+    :: looking
 #ifdef BUG_PENDING
-  :: !looking && early
-  :: !looking && !early -> async_send()
+    :: !looking && early
+    :: !looking && !early -> async_send()
 #else
-  :: !looking -> async_send()
+    :: !looking -> async_send()
 #endif
+    fi
   fi
 #endif
 }

@@ -32,9 +32,9 @@ struct plait__lane_thread {
   bool idle, ended;
   bool stuck;      /* its job was given up */
   atomic_int fate; /* while there is one */
-  unsigned
-      senders; /* that are in lane_send() for it: it is not reaped.  Two are
-                  when it woke by itself meanwhile, and was idle again */
+  /* That are in lane_send() for it: it is not reaped.  Two are when it woke by
+   * itself meanwhile, and was idle again. */
+  unsigned senders;
 };
 
 /* ---- the lock ------------------------------------------------------------ */

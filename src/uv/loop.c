@@ -18,13 +18,14 @@
 enum { NS_PER_MS = 1000000 };
 static const uint64_t NEVER = UINT64_MAX;
 
+/* It ended the poll phase; the check handle does the rest. */
 static void loop_on_async(uv_async_t *async) {
-  (void)async; /* It ended the poll phase; the check handle does the rest. */
+  (void)async;
 }
 
-/* By an exchange, which has its place among those who set |woken|: what a wake
- * that it ends is about is seen by the turn.  A store could go behind the look
- * into the mailbox, and end a wake that came between the two. */
+/* By an exchange, which has its place among those of plait__uv_wake(): what a
+ * wake that it ends is about is seen by the turn.  A store could go behind the
+ * look into the mailbox, and end a wake that came between the two. */
 static void loop_turn(plait__loop *loop) {
   atomic_exchange(&loop->woken, false);
   plait__turn(loop->uv.data);
@@ -124,6 +125,7 @@ void plait__uv_loop_free(plait__loop *loop) {
   uv_close((uv_handle_t *)&loop->timer, NULL);
   uv_close((uv_handle_t *)&loop->async, NULL);
   plait__uv_tell_closed(loop);
+  plait__uv_watches_close(loop);
   plait__uv_polls_close(loop);
   /* A stop that came when the loop no longer ran ends the first run at once. */
   while (uv_run(&loop->uv, UV_RUN_DEFAULT)) {
@@ -135,10 +137,14 @@ void plait__uv_loop_free(plait__loop *loop) {
   plait__uv_alloc(loop, 0, "loop");
 }
 
+/* libuv sends nothing if it finds that it has, and reads that without order: on
+ * processors that let a read go ahead of a write it may do so before others
+ * see what this wake is about, and the loop look for that before it is there.
+ * An exchange has its place among all those of |woken|: if it comes before that
+ * of loop_turn(), what was done before it is seen in that turn. */
 void plait__uv_wake(plait__loop *loop) {
   plait__uv_patience_met(&loop->patience);
-  atomic_store(&loop->woken, true);
-  if (atomic_load(&loop->looking))
+  if (atomic_exchange(&loop->woken, true) || atomic_load(&loop->looking))
     return;
   int saved = errno; /* a signal handler may be calling */
   uv_async_send(&loop->async);
