@@ -101,8 +101,9 @@ START_TEST(server_comes_and_goes) {
   snprintf(coming.endpoint, sizeof coming.endpoint,
            "tcp:0:interface=127.0.0.77");
   coming.server = (plait_factory){.protocol = &server_ops};
-  coming.client =
-      (plait_factory){.protocol = &client_ops, .connect_failed = coming_failed};
+  coming.client = (plait_factory){.protocol = &client_ops,
+                                  .connect_failed = coming_failed,
+                                  .dispatch = (plait_dispatch)_i};
   ck_assert_int_eq(
       plait__runtime_new(leak_driver(&plait__uv_driver), NULL, &coming.runtime),
       0);
@@ -305,7 +306,7 @@ END_TEST
 static void add_real(Suite *s) {
   TCase *tc = tcase_create("real");
   tcase_set_timeout(tc, 60);
-  tcase_add_test(tc, server_comes_and_goes);
+  tcase_add_loop_test(tc, server_comes_and_goes, 0, 2);
   tcase_add_test(tc, no_connection_to_itself);
   tcase_add_test(tc, stop_on_another_thread);
   tcase_add_test(tc, entropy_differs);
