@@ -115,6 +115,7 @@ START_TEST(test_bytes_are_in_network_order) {
 END_TEST
 
 START_TEST(test_format_others) {
+  static const char *const ips[] = {"127.0.0.1", "::1", "fe80::1%2"};
   plait_address a = {.family = PLAIT_UNIX, .path = "/run/x"};
   char buffer[PLAIT_ADDRESS_TEXT_MAX];
 
@@ -124,6 +125,13 @@ START_TEST(test_format_others) {
   ck_assert_str_eq(plait_address_format(&a, buffer, sizeof buffer), "unix:");
   a.family = PLAIT_NO_ADDRESS;
   ck_assert_str_eq(plait_address_format(&a, buffer, sizeof buffer), "unknown");
+  ck_assert_str_eq(plait_address_format_ip(&a, buffer, sizeof buffer),
+                   "unknown");
+  for (size_t i = 0; i < sizeof ips / sizeof *ips; i++) {
+    ck_assert_int_eq(plait_address_parse(ips[i], 80, &a), 0);
+    ck_assert_str_eq(plait_address_format_ip(&a, buffer, sizeof buffer),
+                     ips[i]);
+  }
 }
 END_TEST
 

@@ -34,6 +34,11 @@ PLAIT_EXTERN int plait_address_parse(const char *text, uint16_t port,
 PLAIT_EXTERN const char *plait_address_format(const plait_address *a,
                                               char *buffer, size_t size);
 
+/* The same without port and brackets, as plait_address_parse() reads it:
+ * "127.0.0.1", "fe80::1%2". */
+PLAIT_EXTERN const char *plait_address_format_ip(const plait_address *a,
+                                                 char *buffer, size_t size);
+
 PLAIT_END
 
 #endif

@@ -98,16 +98,6 @@ struct item {
 
 /* ---- answers ----------------------------------------------------------- */
 
-/* Without the port that plait_address_format() shows. */
-static const char *bare(const plait_address *a, char *buffer, size_t size) {
-  plait_address_format(a, buffer, size);
-  char *end = strrchr(buffer, a->family == PLAIT_IPV6 ? ']' : ':');
-  if (end != NULL) {
-    *end = '\0';
-  }
-  return buffer[0] == '[' ? buffer + 1 : buffer;
-}
-
 static void print_json_text(const char *text) {
   putchar('"');
   for (; *text != '\0'; text++) {
@@ -137,7 +127,8 @@ static void print_json(const struct item *item, int code) {
     fputs(",\"addresses\":[", stdout);
     for (size_t i = 0; i < query->count; i++) {
       fputs(i > 0 ? "," : "", stdout);
-      print_json_text(bare(&query->addresses[i], address, sizeof address));
+      print_json_text(plait_address_format_ip(&query->addresses[i], address,
+                                              sizeof address));
     }
     putchar(']');
   }
@@ -157,7 +148,8 @@ static void print_answer(const struct item *item) {
     fputs(query->canonical, stdout);
   }
   for (size_t i = 0; i < query->count; i++) {
-    printf(" %s", bare(&query->addresses[i], address, sizeof address));
+    printf(" %s", plait_address_format_ip(&query->addresses[i], address,
+                                          sizeof address));
   }
   putchar('\n');
 }

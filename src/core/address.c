@@ -61,29 +61,33 @@ int plait_address_parse(const char *text, uint16_t port, plait_address *ret) {
   return code;
 }
 
-static void address_format_ipv6(const plait_address *a, char *buffer,
-                                size_t size) {
+const char *plait_address_format_ip(const plait_address *a, char *buffer,
+                                    size_t size) {
   char ip[INET6_ADDRSTRLEN];
+  int family = a->family == PLAIT_IPV6 ? AF_INET6 : AF_INET;
 
-  inet_ntop(AF_INET6, a->ip, ip, sizeof ip);
-  if (a->scope != 0)
-    snprintf(buffer, size, "[%s%%%lu]:%u", ip, (unsigned long)a->scope,
-             (unsigned)a->port);
+  if (a->family != PLAIT_IPV4 && a->family != PLAIT_IPV6)
+    return plait_address_format(a, buffer, size);
+  inet_ntop(family, a->ip, ip, sizeof ip);
+  if (a->family == PLAIT_IPV6 && a->scope != 0)
+    snprintf(buffer, size, "%s%%%lu", ip, (unsigned long)a->scope);
   else
-    snprintf(buffer, size, "[%s]:%u", ip, (unsigned)a->port);
+    snprintf(buffer, size, "%s", ip);
+  return buffer;
 }
 
 const char *plait_address_format(const plait_address *a, char *buffer,
                                  size_t size) {
-  char ip[INET_ADDRSTRLEN];
+  char ip[PLAIT_ADDRESS_TEXT_MAX];
 
   switch (a->family) {
   case PLAIT_IPV4:
-    inet_ntop(AF_INET, a->ip, ip, sizeof ip);
+    plait_address_format_ip(a, ip, sizeof ip);
     snprintf(buffer, size, "%s:%u", ip, (unsigned)a->port);
     break;
   case PLAIT_IPV6:
-    address_format_ipv6(a, buffer, size);
+    plait_address_format_ip(a, ip, sizeof ip);
+    snprintf(buffer, size, "[%s]:%u", ip, (unsigned)a->port);
     break;
   case PLAIT_UNIX:
     snprintf(buffer, size, "unix:%.*s", PLAIT_UNIX_PATH_MAX - 1, a->path);

@@ -4,7 +4,6 @@
 #include <plait/error.h>
 #include <plait/factory.h>
 #include <plait/resolver.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -48,16 +47,11 @@ static const plait__finder_ops name_ops = {
 
 /* A literal whose port has to be looked up is a name, too. */
 static void name_set_host(name *n, const plait__endpoint *e) {
-  char text[PLAIT_ADDRESS_TEXT_MAX];
   if (e->host[0] != '\0') {
     memcpy(n->host, e->host, sizeof n->host);
     return;
   }
-  plait_address_format(&e->address, text, sizeof text);
-  char *end = strrchr(text, e->address.family == PLAIT_IPV6 ? ']' : ':');
-  if (end != NULL)
-    *end = '\0';
-  snprintf(n->host, sizeof n->host, "%s", text[0] == '[' ? text + 1 : text);
+  plait_address_format_ip(&e->address, n->host, sizeof n->host);
 }
 
 int plait__name_new(plait_runtime *runtime, const plait__endpoint *e,

@@ -52,20 +52,12 @@ void plait__request_unref(plait__request *request) {
 
 /* ---- answering ----------------------------------------------------------- */
 
-/* Without the brackets and the port. */
-static const char *bare(const plait_address *a, char *buffer, size_t size) {
-  plait_address_format(a, buffer, size);
-  char *end = strrchr(buffer, a->family == PLAIT_IPV6 ? ']' : ':');
-  if (end != NULL)
-    *end = '\0';
-  return buffer[0] == '[' ? buffer + 1 : buffer;
-}
-
 static void request_explain(const plait__request *request, int code) {
   char address[PLAIT_ADDRESS_TEXT_MAX];
   const char *name = request->question.name;
   if (name == NULL)
-    name = bare(&request->question.address, address, sizeof address);
+    name = plait_address_format_ip(&request->question.address, address,
+                                   sizeof address);
   plait__fail(code, "resolve %s: %s", name,
               code == PLAIT_ETIMEOUT ? "no answer in time"
                                      : plait_strerror(code));
