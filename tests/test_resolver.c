@@ -236,9 +236,12 @@ static void start_wrong(plait_call *call, plait_protocol *p) {
   require(ask_as(&questions[0], (plait_query){.address = path}, NULL) ==
               PLAIT_EINVAL,
           "a path is taken");
-  require(ask_as(&questions[0], (plait_query){.name = "a", .service = ""},
-                 NULL) == PLAIT_EINVAL,
-          "an empty service is taken");
+  const char *services[] = {"", "65536", "4294967376"};
+  for (size_t i = 0; i < sizeof services / sizeof *services; i++)
+    require(ask_as(&questions[0],
+                   (plait_query){.name = "a", .service = services[i]},
+                   NULL) == PLAIT_EINVAL,
+            "service \"%s\" is taken", services[i]);
 }
 
 START_TEST(test_wrong_questions) {

@@ -407,8 +407,11 @@ void plait__lane_abandon(plait__lane *lane, const plait__job *job) {
       lane_hold(lane, job, false);
       next = lane_choose(lane);
     }
+  bool nobody = lane->threads == 0 && lane->queued > 0;
   plait__lane_unlock(lane);
-  lane_send(lane, next); /* if it fails, the other threads are there */
+  int code = nobody ? PLAIT_ENOMEM : lane_send(lane, next);
+  if (code != 0)
+    lane_look_after(lane, code);
 }
 
 void plait__lane_cut(plait__lane *lane) {
