@@ -9,7 +9,7 @@
 
 #include "core/runtime.h"
 #include "support/leak.h"
-#include "support/names.h"
+#include "support/asks.h"
 #include "support/require.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -20,9 +20,9 @@ static plait_runtime *runtime;
 static struct leak leak;
 
 static void open_runtime(plait_runtime_options options) {
-  names_begin();
+  script_begin();
   leak_begin(&leak);
-  require(plait__runtime_new(leak_driver(names_driver(&plait__uv_driver)),
+  require(plait__runtime_new(leak_driver(script_driver(&plait__uv_driver)),
                              &options, &runtime) == 0,
           "%s", plait_error_detail());
 }
@@ -66,7 +66,7 @@ static void third_answered(struct ask *a) {
   (void)a;
   require(stats.stuck == 1 && stats.threads == 1, "%u stuck, %u threads",
           stats.stuck, stats.threads);
-  names_open(1);
+  script_open(1);
 }
 
 /* Long after its time, the second one waits still: it has not begun. */
@@ -74,7 +74,7 @@ static void let_first_go(plait_timer *t) {
   (void)t;
   require(second.answered == 0 && first.answered == 0, "too early");
   asked_ms = now_ms();
-  names_open(1);
+  script_open(1);
 }
 
 static void start_timeouts(plait_call *call, plait_protocol *p) {
@@ -87,7 +87,7 @@ static void start_timeouts(plait_call *call, plait_protocol *p) {
   third = (struct ask){
       .query = {.name = "missing"}, .label = "c", .then = third_answered};
   ask(runtime, &first);
-  names_await(1);
+  script_await(1);
   ask(runtime, &second);
   ask(runtime, &third);
   plait_timer_init(&timer, NULL, let_first_go);
@@ -109,7 +109,7 @@ END_TEST
 static void still_waited_for(struct ask *a) {
   (void)a;
   require(resolver_stats(runtime).stuck == 0, "it was given up");
-  names_open(1);
+  script_open(1);
 }
 
 static void start_sharing(plait_call *call, plait_protocol *p) {
@@ -127,7 +127,7 @@ START_TEST(test_timeout_of_one) {
   ck_assert_int_eq(run(start_sharing), 0);
   trace_expect("a: PLAIT_ETIMEOUT; "
                "b: 192.0.2.1:0 [2001:db8::1]:0 (real.gate)");
-  ck_assert_uint_eq(names_asked(), 1);
+  ck_assert_uint_eq(script_asked(), 1);
   close_runtime();
 }
 END_TEST
@@ -137,8 +137,8 @@ static void ask_anew(struct ask *a) {
   (void)a;
   second = (struct ask){.query = {.name = "gate"}, .label = "b"};
   ask(runtime, &second);
-  names_await(2);
-  names_open(2);
+  script_await(2);
+  script_open(2);
 }
 
 static void start_anew(plait_call *call, plait_protocol *p) {
@@ -154,7 +154,7 @@ START_TEST(test_timed_out_is_not_shared) {
   ck_assert_int_eq(run(start_anew), 0);
   trace_expect("a: PLAIT_ETIMEOUT; "
                "b: 192.0.2.1:0 [2001:db8::1]:0 (real.gate)");
-  ck_assert_uint_eq(names_asked(), 2);
+  ck_assert_uint_eq(script_asked(), 2);
   close_runtime();
 }
 END_TEST
@@ -180,7 +180,7 @@ START_TEST(test_found_is_not_shared) {
   open_runtime((plait_runtime_options){0});
   again.answered = 0;
   ck_assert_int_eq(run(start_again), 0);
-  ck_assert_uint_eq(names_asked(), 2);
+  ck_assert_uint_eq(script_asked(), 2);
   ck_assert_uint_eq(resolver_stats(runtime).shared, 0);
   close_runtime();
 }
@@ -198,13 +198,13 @@ static void cancel_twice(struct ask *a) {
 /* gate2 has the place of gate1, which is still there. */
 static void running_cancelled(struct ask *a) {
   (void)a;
-  names_await(1);
+  script_await(1);
   plait_resolver_stats stats = resolver_stats(runtime);
   require(stats.stuck == 1 && stats.threads == 1 && stats.running == 1 &&
               stats.queued == 1,
           "%u stuck, %u threads, %u running, %u queued", stats.stuck,
           stats.threads, stats.running, stats.queued);
-  names_open(2);
+  script_open(2);
 }
 
 static void start_cancelling(plait_call *call, plait_protocol *p) {
@@ -217,7 +217,7 @@ static void start_cancelling(plait_call *call, plait_protocol *p) {
   queued = (struct ask){.query = {.name = "q.test"}, .label = "queued"};
   behind = (struct ask){.query = {.name = "missing"}, .label = "behind"};
   ask(runtime, &running);
-  names_await(1);
+  script_await(1);
   ask(runtime, &sharing);
   ask(runtime, &queued);
   ask(runtime, &behind);
@@ -234,7 +234,7 @@ START_TEST(test_cancelling) {
                "running: PLAIT_ECANCELED; "
                "kept: 192.0.2.1:0 [2001:db8::1]:0 (real.gate2); "
                "behind: PLAIT_ENOTFOUND");
-  ck_assert_uint_eq(names_asked(), 3);
+  ck_assert_uint_eq(script_asked(), 3);
   ck_assert_uint_eq(resolver_stats(runtime).cancelled, 3);
   close_runtime();
 }
@@ -259,7 +259,7 @@ static void one_of_many(struct ask *a) {
               stats.queued == MANY - STUCK_MAX - THREADS,
           "%u stuck, %u threads, %u queued", stats.stuck, stats.threads,
           stats.queued);
-  names_open(MANY);
+  script_open(MANY);
 }
 
 static void start_many(plait_call *call, plait_protocol *p) {
@@ -280,7 +280,7 @@ START_TEST(test_stuck_max) {
   ck_assert_int_eq(run(start_many), 0);
   ck_assert_uint_eq(timed_out, STUCK_MAX + THREADS);
   ck_assert_uint_eq(found, MANY - STUCK_MAX - THREADS);
-  ck_assert_uint_eq(names_asked(), MANY);
+  ck_assert_uint_eq(script_asked(), MANY);
   close_runtime();
 }
 END_TEST
@@ -309,7 +309,7 @@ static void start_crowd(plait_call *call, plait_protocol *p) {
   plait_resolver_stats stats = resolver_stats(runtime);
   require(stats.waiting == QUERIES_MAX && stats.refused == 1,
           "%u wait, %u refused", stats.waiting, (unsigned)stats.refused);
-  names_open(1);
+  script_open(1);
 }
 
 START_TEST(test_full) {
@@ -319,7 +319,7 @@ START_TEST(test_full) {
   open_runtime((plait_runtime_options){0});
   ck_assert_int_eq(run(start_crowd), 0);
   ck_assert_uint_eq(crowd_answered, QUERIES_MAX);
-  ck_assert_uint_eq(names_asked(), 1);
+  ck_assert_uint_eq(script_asked(), 1);
   close_runtime();
   free(crowd);
 }
@@ -342,7 +342,7 @@ static void start_stuck(plait_call *call, plait_protocol *p) {
   second =
       (struct ask){.query = {.name = "missing", .ordered = true}, .label = "b"};
   ask(runtime, &first);
-  names_await(1);
+  script_await(1);
   ask(runtime, &second);
   plait_runtime_stop(runtime);
 }
@@ -353,8 +353,8 @@ START_TEST(test_end_while_stuck) {
   ck_assert_int_eq(run(start_stuck), 0);
   trace_expect("a: PLAIT_ECANCELED; b: PLAIT_ECANCELED");
   ck_assert_int_eq(plait_runtime_free(runtime), 0);
-  ck_assert_uint_eq(names_asked(), 1);
-  names_open(1);
+  ck_assert_uint_eq(script_asked(), 1);
+  script_open(1);
   await_orphans();
 }
 END_TEST
@@ -363,7 +363,7 @@ END_TEST
 static void start_slow(plait_call *call, plait_protocol *p) {
   start_stuck(call, p);
   first.then = NULL;
-  names_open(1);
+  script_open(1);
 }
 
 START_TEST(test_end_in_order) {
@@ -428,7 +428,7 @@ static void start_replacing(plait_call *call, plait_protocol *p) {
       (struct ask){.query = {.name = "gate", .timeout_ms = 20}, .label = "a"};
   second = (struct ask){.query = {.name = "b.test"}, .label = "b"};
   ask(runtime, &first);
-  names_await(1);
+  script_await(1);
   ask(runtime, &second);
   leak_fail_at(1);
 }
@@ -439,7 +439,7 @@ START_TEST(test_nobody_takes_its_place) {
   ck_assert(leak_failed());
   leak_fail_at(0);
   trace_expect("a: PLAIT_ETIMEOUT; b: PLAIT_ENOMEM");
-  names_open(1);
+  script_open(1);
   close_runtime();
 }
 END_TEST
@@ -486,7 +486,7 @@ static void storm_ask(struct storm *s, struct ask *a, char *name) {
   a->query.ordered = roll(s, 8) == 0;
   a->query.timeout_ms = kind == 4 ? 1 : 0;
   ask(runtime, a);
-  names_open(kind == 2);
+  script_open(kind == 2);
   s->under_way++;
   s->left--;
 }
@@ -502,7 +502,7 @@ static void storm_go_on(struct storm *s) {
   if (any->query.request != NULL && roll(s, 8) == 0)
     require(plait_query_cancel(&any->query) == 0, "it was not answered");
   if (s->left == 0)
-    names_open(SLOTS);
+    script_open(SLOTS);
 }
 
 static void start_storm(plait_call *call, plait_protocol *p) {
@@ -530,7 +530,7 @@ START_TEST(test_storm) {
   ck_assert_uint_eq(stats.asked, (uint64_t)REACTORS * STORM);
   ck_assert_uint_eq(stats.waiting, 0);
   ck_assert_uint_gt(stats.timed_out, 0);
-  names_open(STUCK_MAX + THREADS);
+  script_open(STUCK_MAX + THREADS);
   close_runtime();
 }
 END_TEST

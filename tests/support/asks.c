@@ -1,5 +1,5 @@
-/* See names.h. */
-#include "support/names.h"
+/* See asks.h. */
+#include "support/asks.h"
 
 #include <semaphore.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@ static struct {
   atomic_uint asked;
   sem_t gate, arrived;
   bool ready;
-} names;
+} script;
 
 static struct {
   pthread_mutex_t lock;
@@ -29,23 +29,23 @@ static bool starts(const char *name, const char *with) {
   return strncmp(name, with, strlen(with)) == 0;
 }
 
-static void names_wait(sem_t *semaphore, unsigned times) {
+static void script_wait(sem_t *semaphore, unsigned times) {
   while (times-- > 0)
     while (sem_wait(semaphore) != 0)
       continue;
 }
 
-static int names_found(const plait__os *os, const plait__question *q,
-                       plait__found *ret) {
+static int script_found(const plait__os *os, const plait__question *q,
+                        plait__found *ret) {
   static const char *const texts[] = {"192.0.2.1", "2001:db8::1"};
   const char *name = q->name != NULL ? q->name : "the.name";
   uint16_t port = q->service != NULL ? 80 : q->port;
   size_t size = strlen("real.") + strlen(name) + 1;
-  ret->canonical = os->alloc(NULL, size, "names");
-  ret->addresses = os->alloc(NULL, 2 * sizeof *ret->addresses, "names");
+  ret->canonical = os->alloc(NULL, size, "asks");
+  ret->addresses = os->alloc(NULL, 2 * sizeof *ret->addresses, "asks");
   if (ret->canonical == NULL || ret->addresses == NULL) {
-    os->alloc(ret->canonical, 0, "names");
-    os->alloc(ret->addresses, 0, "names");
+    os->alloc(ret->canonical, 0, "asks");
+    os->alloc(ret->addresses, 0, "asks");
     *ret = (plait__found){0};
     return PLAIT_ENOMEM;
   }
@@ -58,13 +58,13 @@ static int names_found(const plait__os *os, const plait__question *q,
   return 0;
 }
 
-static int names_resolve(const plait__os *os, const plait__question *q,
-                         plait__found *ret) {
+static int script_resolve(const plait__os *os, const plait__question *q,
+                          plait__found *ret) {
   const char *name = q->name != NULL ? q->name : "";
-  atomic_fetch_add(&names.asked, 1);
+  atomic_fetch_add(&script.asked, 1);
   if (starts(name, "gate")) {
-    sem_post(&names.arrived);
-    names_wait(&names.gate, 1);
+    sem_post(&script.arrived);
+    script_wait(&script.gate, 1);
   }
   if (starts(name, "slow"))
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
@@ -72,42 +72,42 @@ static int names_resolve(const plait__os *os, const plait__question *q,
     return PLAIT_ENOTFOUND;
   if (starts(name, "later"))
     return PLAIT_ETEMPORARY;
-  return names_found(os, q, ret);
+  return script_found(os, q, ret);
 }
 
-const plait__driver *names_driver(const plait__driver *driver) {
-  names.driver = *driver;
-  names.host = *driver->host;
-  names.host.resolve = names_resolve;
-  names.driver.host = &names.host;
-  if (!names.ready)
-    require(sem_init(&names.gate, 0, 0) == 0 &&
-                sem_init(&names.arrived, 0, 0) == 0,
+const plait__driver *script_driver(const plait__driver *driver) {
+  script.driver = *driver;
+  script.host = *driver->host;
+  script.host.resolve = script_resolve;
+  script.driver.host = &script.host;
+  if (!script.ready)
+    require(sem_init(&script.gate, 0, 0) == 0 &&
+                sem_init(&script.arrived, 0, 0) == 0,
             "no semaphores");
-  names.ready = true;
-  return &names.driver;
+  script.ready = true;
+  return &script.driver;
 }
 
-void names_begin(void) {
+void script_begin(void) {
   trace.text[0] = '\0';
-  names.asked = 0;
-  while (sem_trywait(&names.arrived) == 0)
+  script.asked = 0;
+  while (sem_trywait(&script.arrived) == 0)
     continue;
-  while (sem_trywait(&names.gate) == 0)
+  while (sem_trywait(&script.gate) == 0)
     continue;
 }
 
-void names_open(unsigned times) {
+void script_open(unsigned times) {
   while (times-- > 0)
-    sem_post(&names.gate);
+    sem_post(&script.gate);
 }
 
-void names_await(unsigned times) {
-  names_wait(&names.arrived, times);
+void script_await(unsigned times) {
+  script_wait(&script.arrived, times);
 }
 
-unsigned names_asked(void) {
-  return atomic_load(&names.asked);
+unsigned script_asked(void) {
+  return atomic_load(&script.asked);
 }
 
 /* ---- the trace ----------------------------------------------------------- */

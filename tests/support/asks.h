@@ -1,13 +1,13 @@
 /* A host whose resolver answers by a script, and queries that write a trace.
  *
  * What a lookup does is in the name that it is asked for:
- *   gate...     waits until names_open() lets it go on
+ *   gate...     waits until script_open() lets it go on
  *   slow...     takes 5 ms
  *   missing...  there is none
  *   later...    the servers could not say
  * All others are found at once: 192.0.2.1 and 2001:db8::1. */
-#ifndef PLAIT_TESTS_NAMES_H
-#define PLAIT_TESTS_NAMES_H
+#ifndef PLAIT_TESTS_ASKS_H
+#define PLAIT_TESTS_ASKS_H
 
 #include <plait.h>
 #include <pthread.h>
@@ -15,16 +15,16 @@
 #include "core/driver.h"
 
 /* |driver| with a resolver that does as above; one at a time. */
-const plait__driver *names_driver(const plait__driver *driver);
+const plait__driver *script_driver(const plait__driver *driver);
 
 /* Forgets trace and counts; no lookup is under way. */
-void names_begin(void);
+void script_begin(void);
 /* Lets |times| lookups through the gate. */
-void names_open(unsigned times);
+void script_open(unsigned times);
 /* Waits until |times| more lookups have come to the gate. */
-void names_await(unsigned times);
+void script_await(unsigned times);
 /* Lookups so far. */
-unsigned names_asked(void);
+unsigned script_asked(void);
 
 struct ask {
   plait_query query;
