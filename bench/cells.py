@@ -12,16 +12,19 @@ def measure(bench, part, servers, cells, mode, pairs=()):
     It has a spread for every server as a ratio to raw epoll, and one under
     "name/base" for each of the |pairs|."""
     found = rounds.Rounds(bench, servers).over_cells(part, cells, mode)
-    return [summary(cell, cpu, rate, servers, pairs)
-            for cell, cpu, rate in found]
+    return [summary(cell, figures, servers, pairs) for cell, figures in found]
 
 
-def summary(cell, cpu, rate, servers, pairs):
+def summary(cell, figures, servers, pairs):
+    cpu, rate, switches = figures
     got = {"cell": cell_text(cell),
            "epoll_us": table.median([r[EPOLL] for r in cpu]),
            "plait_rate": table.median([r[PLAIT] for r in rate]),
            "rate_ratio": table.median(table.ratios(rate, PLAIT, EPOLL)),
-           "server_us": cpu, "rates": rate}
+           "server_us": cpu, "rates": rate,
+           "switches": {name: table.median([r[name] for r in switches
+                                            if name in r])
+                        for name in servers if name in switches[0]}}
     for name in [SELF] + [s for s in servers if s != EPOLL]:
         got[name] = table.spread(table.ratios(cpu, name, EPOLL))
     for name, base in pairs:

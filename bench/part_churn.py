@@ -19,7 +19,7 @@ def measure(bench):
     progress = rounds.Progress(o.rounds)
     cpu = []
     for number in range(o.rounds):
-        us, _ = churn.measure(churn.turn(number), SLICE_SECONDS, kind="churn",
+        us, _, _ = churn.measure(churn.turn(number), SLICE_SECONDS, kind="churn",
                               conns=64, size=64)
         cpu.append(us)
         progress.step("churn: round %d/%d" % (number + 1, o.rounds))

@@ -10,6 +10,7 @@ us (PR_SET_PDEATHSIG) if we are killed.
 """
 
 import ctypes
+import glob
 import os
 import re
 import resource
@@ -23,6 +24,7 @@ import servers
 START_SECONDS = 20
 LOAD_SECONDS = 150
 LISTENING = re.compile(r"listening on (?:tcp:)?(\d+)")
+SWITCHES = re.compile(r"ctxt_switches:\s*(\d+)")
 PR_SET_PDEATHSIG = 1
 
 LOADGEN = "bench/loadgen"
@@ -143,6 +145,17 @@ class Server(Child):
             end(self.child)
             raise Failure("%s did not say 'listening on PORT'" % self.name)
         self.port = int(match.group(1))
+
+    def switches(self):
+        """How often its threads that live have given a CPU up so far."""
+        count = 0
+        for path in glob.glob("/proc/%d/task/*/status" % self.pid):
+            try:
+                with open(path) as f:
+                    count += sum(map(int, SWITCHES.findall(f.read())))
+            except OSError:     # the thread has just ended
+                pass
+        return count
 
 
 class Load(Child):

@@ -74,8 +74,8 @@ class Rounds:
 
         All are fresh processes with their connections open, and take turns
         of some ten milliseconds: what disturbs the machine meanwhile hits
-        all of them alike.  Returns CPU us per message, and messages per
-        second, of each."""
+        all of them alike.  Returns of each CPU us per message, messages per
+        second, and context switches per message."""
         total = {name: [0.0, 0.0, 0.0] for name in names}
         with contextlib.ExitStack() as stack:
             loads = {}
@@ -84,6 +84,7 @@ class Rounds:
                     self.m.server(self.servers[name]))
                 loads[name] = stack.enter_context(
                     self.m.driven(server, warm=0.1, **load))
+            before = {n: loads[n].server.switches() for n in names}
             turn = 0
             while turn < SLICES_MIN or total[EPOLL][0] < self.o.seconds:
                 order = rotated(names, turn // 2)
@@ -93,29 +94,32 @@ class Rounds:
                                              "messages")):
                         total[name][i] += got[key]
                 turn += 1
+            switches = {n: loads[n].server.switches() - before[n]
+                        for n in names}
         return ({n: cpu / m * 1e6 for n, (_, cpu, m) in total.items()},
-                {n: m / s for n, (s, _, m) in total.items()})
+                {n: m / s for n, (s, _, m) in total.items()},
+                {n: switches[n] / m for n, (_, _, m) in total.items()})
 
     def over_cells(self, part, cells, mode):
-        """All rounds of all cells.  Yields of each its CPU us per message and
-        its messages per second, a list with a dict for every round."""
+        """All rounds of all cells.  Yields of each its CPU us per message, its
+        messages per second, and its context switches per message: a list with
+        a dict for every round."""
         # Ten thousand connections take a second to set up.
         weight = {c: 0.6 + c[0] / 7000 * (1 + c[1] / 32768) for c in cells}
         progress = Progress(sum(weight[c] * len(self.turn(r)) for c in cells
                                 for r in range(self.o.rounds)))
-        cpu = {c: [] for c in cells}
-        rate = {c: [] for c in cells}
+        found = {c: ([], [], []) for c in cells}
         for number in range(self.o.rounds):
             for place, cell in enumerate(cells):
                 names = self.turn(number)
-                us, rates = self.measure(
+                got = self.measure(
                     names, SLICE_SECONDS, mode=mode, conns=cell[0],
                     size=cell[1], depth=cell[2])
-                cpu[cell].append(us)
-                rate[cell].append(rates)
+                for figures, figure in zip(found[cell], got):
+                    figures.append(figure)
                 progress.step("%s: round %d/%d, cell %d/%d (%s)" % (
                     part, number + 1, self.o.rounds, place + 1, len(cells),
                     cell_text(cell)), weight[cell] * len(names))
         progress.finish()
         for cell in cells:
-            yield cell, cpu[cell], rate[cell]
+            yield cell, found[cell]

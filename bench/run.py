@@ -100,8 +100,9 @@ def parse_options():
                    help="rounds in which the peers take part too, and rounds of "
                         "bytewise (3)")
     p.add_argument("--cells", type=parse_list(parse_cell), metavar="LIST",
-                   help="of echo, line and frames: connections x size x depth,"
-                        "\nas 64x64x1,1000x1024x16; a size includes its framing")
+                   help="of echo, line, frames, dispatch and reactors:"
+                        "\nconnections x size x depth, as 64x64x1,1000x1024x16;"
+                        "\na size includes its framing")
     p.add_argument("--peers", type=parse_peers, default=PEERS, metavar="LIST",
                    help="of %s;\nor all (default), or none" % " ".join(PEERS))
     p.add_argument("--without", action="append", default=[], metavar="PEER",

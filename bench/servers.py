@@ -64,13 +64,15 @@ DISPATCH = {
     WORKERS: plait_serve("echo", "--dispatch", "workers"),
 }
 TWO = "two reactors"
+TWO_LOOPS = "two epoll loops"
 REACTORS = {
-    EPOLL: ("bench/peers/epoll",),
+    EPOLL: ("bench/peers/epoll_loops", "1"),
+    TWO_LOOPS: ("bench/peers/epoll_loops", "2"),
     PLAIT: plait_serve("echo", "--reactors", "1"),
     TWO: plait_serve("echo", "--reactors", "2"),
 }
 # What is to run on all CPUs; other servers have one of their own.
-ON_ALL_CPUS = [REACTORS[PLAIT], REACTORS[TWO]]
+ON_ALL_CPUS = list(REACTORS.values())
 LIAR = ("bench/peers/liar",)
 PEERS = ["uv", "uv_poll", LIBEVENT, "libev", "asio", TWISTED]
 

@@ -25,6 +25,7 @@
 #include <plait/timer.h>
 #include <plait/transport.h>
 #include <plait/version.h>
+#include <plait/watch.h>
 #include <plait/wire.h>
 
 #endif

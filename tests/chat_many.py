@@ -12,9 +12,14 @@ MEMBERS, MESSAGES = 50, 20
 COMMANDS = "! commands are /join ROOM, /who, /msg NAME text, /quit"
 
 
+ON_WORKERS = ("--dispatch", "workers", "--workers", "8")
+
+
 class Members(unittest.TestCase):
+    options = ()
+
     def setUp(self):
-        self.server = Serve("--reactors", "3", "chat", "tcp:0")
+        self.server = Serve("--reactors", "3", "chat", "tcp:0", *self.options)
         self.addCleanup(self.server.__exit__)
         self.endpoint = self.server.endpoints[0]
 
@@ -171,12 +176,19 @@ class Members(unittest.TestCase):
         self.assertEqual(self.server.wait(), 0, self.server.stderr())
 
 
+class MembersOnWorkers(Members):
+    options = ON_WORKERS
+
+
 class Many(unittest.TestCase):
     """Every message is seen exactly once by every other member, and those of
     one sender in their order."""
 
+    options = ()
+
     def test_all_talk_to_all(self):
-        with Serve("--reactors", "3", "chat", "tcp:0") as server:
+        with Serve("--reactors", "3", "chat", "tcp:0",
+                   *self.options) as server:
             members = self.enter_all(server.endpoints[0])
             self.talk(members)
             server.send(signal.SIGTERM)
@@ -244,6 +256,10 @@ class Many(unittest.TestCase):
             member.seen[int(sender)].append(int(number))
             member.left -= 1
         return 1 if before > 0 and member.left <= 0 else 0
+
+
+class ManyOnWorkers(Many):
+    options = ON_WORKERS
 
 
 if __name__ == "__main__":

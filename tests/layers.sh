@@ -42,6 +42,9 @@ check_includes() {
     say 'src/uv includes from a layer above'
   includes "$from(\.\./|uv/|filter/|endpoint/|cli/|protocols/|tests/)" src/pool |
     say 'src/pool includes from another layer'
+  includes "$from(\.\./|uv/|filter/|endpoint/|cli/|protocols/|tests/)" \
+    src/cares |
+    say 'src/cares includes from another layer'
   includes "$from(\.\./|uv/|endpoint/|cli/|protocols/|tests/)" src/filter |
     say 'src/filter includes from another layer'
   includes "$from(\.\./|cli/|protocols/|tests/)" src/endpoint |
@@ -58,6 +61,9 @@ check_includes() {
   includes '[<"](uv\.h|uv/.*)[>"]' include src protocols examples tests bench |
     grep -Ev '^(src/uv|bench/peers)/' | grep -Ev '^src/endpoint/.*"uv/' |
     say '<uv.h> is for src/uv and bench/peers'
+  includes '[<"](ares[a-z_]*\.h|cares/.*)[>"]' \
+    include src protocols examples tests bench | grep -v '^src/cares/' |
+    say '<ares.h> is for src/cares'
 }
 
 check_sizes() {

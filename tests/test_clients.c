@@ -193,16 +193,19 @@ static const plait_protocol_ops hanging_up = {.name = "hanging up",
                                               .connection_made = hang_up};
 static const plait_protocol_ops listening = {.name = "listening"};
 
-/* To a server that hangs up, one that does not, and to nobody. */
+/* To a server that hangs up, one that does not, and to nobody, by path and by
+ * name. */
 static void stopping_connect(struct stopping *s, unsigned i) {
   char endpoint[64] = "unix:/nowhere/at/all";
   unsigned port;
   plait_listener *listener;
   plait_connect_options options = {
-      .reactor = plait_runtime_reactor(s->runtime, i % 2),
+      .reactor = plait_runtime_reactor(s->runtime, i / 4 % 2),
       .reconnect = {.retries = PLAIT_UNLIMITED, .initial_ms = 1, .max_ms = 1}};
-  if (i % 3 != 0) {
-    s->server.protocol = i % 3 == 1 ? &hanging_up : &listening;
+  if (i % 4 == 3)
+    snprintf(endpoint, sizeof endpoint, "tcp:localhost:tcpmux");
+  if (i % 4 == 1 || i % 4 == 2) {
+    s->server.protocol = i % 4 == 1 ? &hanging_up : &listening;
     int code = plait_listen(s->runtime, "tcp:0:interface=127.0.0.77",
                             &s->server, NULL, &listener);
     require(code == 0, "%s", plait_error_detail());

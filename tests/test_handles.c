@@ -130,7 +130,13 @@ END_TEST
 /* ---- bounds --------------------------------------------------------------*/
 
 static sem_t held, let_go;
-static uint64_t accepted_bytes;
+static uint64_t accepted_bytes, wakes;
+
+static uint64_t count_wakes(void) {
+  plait_reactor_stats stats;
+  plait_reactor_get_stats(plait_reactor_current(), &stats);
+  return stats.wakes;
+}
 
 static void say_go(struct spy *s) {
   spy_say(s, "go");
@@ -139,6 +145,7 @@ static void say_go(struct spy *s) {
 /* Keeps the reactor from emptying its mailbox. */
 static void hold_reactor(struct spy *s) {
   (void)s;
+  wakes = count_wakes();
   sem_post(&held);
   while (sem_wait(&let_go) != 0)
     continue;
@@ -148,6 +155,7 @@ static void note_writable(plait_call *call, plait_protocol *p) {
   (void)call;
   ck_assert_ptr_nonnull(p);
   ck_assert_uint_le(plait_transport_queued(p->transport), 16 << 10);
+  ck_assert_uint_eq(count_wakes(), wakes + 1); /* for all that came */
   calls++;
   plait_close(p->transport);
 }

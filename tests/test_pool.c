@@ -8,39 +8,15 @@
 
 #include <plait.h>
 
-#include "core/runtime.h"
-#include "support/leak.h"
 #include "support/require.h"
+#include "support/runtime.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static plait_runtime *runtime;
-static struct leak leak;
-
-static void open_runtime(plait_runtime_options options) {
-  leak_begin(&leak);
-  require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,
-                             &runtime) == 0,
-          "%s", plait_error_detail());
-}
-
-static void close_runtime(void) {
-  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
-  leak_end(&leak);
-}
 
 static plait_pool *pool(void) {
   plait_pool *p = plait_runtime_pool(runtime);
   require(p != NULL, "no pool");
   return p;
-}
-
-/* Runs |start| on the first reactor, and the runtime until nothing is left. */
-static int run(void (*start)(plait_call *, plait_protocol *)) {
-  plait_call call = {.run = start};
-  require(plait_reactor_post(plait_runtime_reactor(runtime, 0), &call) == 0,
-          "no post");
-  return plait_run(runtime);
 }
 
 /* ---- tasks --------------------------------------------------------------- */
@@ -474,14 +450,7 @@ static Suite *pool_suite(void) {
 }
 
 int main(void) {
-  /* libuv keeps a pipe from its first loop on. */
-  require(plait_runtime_new(NULL, &runtime) == 0, "%s", plait_error_detail());
-  plait_runtime_free(runtime);
   sem_init(&gate, 0, 0);
   sem_init(&arrived, 0, 0);
-  SRunner *runner = srunner_create(pool_suite());
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(pool_suite());
 }

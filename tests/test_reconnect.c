@@ -247,6 +247,19 @@ START_TEST(stop_when_lost) {
 }
 END_TEST
 
+/* In a call that waited for the same stream as the connector does. */
+START_TEST(stop_when_there_is_room) {
+  struct journey j = {.reconnect = plain,
+                      .on_made = journey_wait_for_room,
+                      .lives_ms = 2000,
+                      .hosts = {{A4, 0, 0}}};
+  check(j,
+        "0 look; 0 try " A4 "; 0 made " A4 "; 0 room; 2000 lost; 2000 stopped");
+  j.lives_ms = 0;
+  check(j, "0 look; 0 try " A4 "; 0 made " A4 "; 0 lost; 0 no room; 0 stopped");
+}
+END_TEST
+
 START_TEST(runtime_stops_while_connected) {
   struct journey j = {.reconnect = plain,
                       .at_ms = 500,
@@ -282,6 +295,7 @@ static void add_stopping(Suite *s) {
   tcase_add_test(tc, stop_in_the_second_attempt);
   tcase_add_test(tc, stop_while_connected);
   tcase_add_test(tc, stop_when_lost);
+  tcase_add_test(tc, stop_when_there_is_room);
   tcase_add_test(tc, runtime_stops_while_connected);
   suite_add_tcase(s, tc);
 }

@@ -7,12 +7,9 @@
 
 #include <plait.h>
 
-#include "core/runtime.h"
-#include "support/leak.h"
 #include "support/require.h"
+#include "support/runtime.h"
 
-static plait_runtime *runtime;
-static struct leak leak;
 static sem_t gate;
 
 struct job {
@@ -23,18 +20,6 @@ struct job {
 };
 
 static struct job jobs[3];
-
-static void open_runtime(plait_runtime_options options) {
-  leak_begin(&leak);
-  require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,
-                             &runtime) == 0,
-          "%s", plait_error_detail());
-}
-
-static void close_runtime(void) {
-  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
-  leak_end(&leak);
-}
 
 static struct job *job_of(plait_task *task) {
   return plait_container_of(task, struct job, task);
@@ -83,12 +68,6 @@ static struct job *prepare(struct job *job, void (*work)(plait_task *),
 static void submit(struct job *job) {
   require(plait_pool_submit(plait_runtime_pool(runtime), &job->task) == 0, "%s",
           plait_error_detail());
-}
-
-static int run(void (*start)(plait_call *, plait_protocol *)) {
-  plait_call call = {.run = start};
-  plait_reactor_post(plait_runtime_reactor(runtime, 0), &call);
-  return plait_run(runtime);
 }
 
 static void start_late(plait_call *call, plait_protocol *p) {
@@ -203,9 +182,6 @@ START_TEST(test_deferred) {
 END_TEST
 
 int main(void) {
-  /* libuv keeps a pipe from its first loop on. */
-  require(plait_runtime_new(NULL, &runtime) == 0, "%s", plait_error_detail());
-  plait_runtime_free(runtime);
   sem_init(&gate, 0, 0);
   Suite *suite = suite_create("timeout");
   TCase *tc = tcase_create("tasks");
@@ -213,9 +189,5 @@ int main(void) {
   tcase_add_test(tc, test_waiting_does_not_count);
   tcase_add_loop_test(tc, test_deferred, 0, 2);
   suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

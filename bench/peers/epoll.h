@@ -14,7 +14,12 @@
 #include <stdbool.h>
 #include <sys/epoll.h>
 
-enum { EVENTS_MAX = 1024, CARRY_MAX = 128 * 1024 };
+enum { EVENTS_MAX = 1024, CARRY_MAX = 128 * 1024, LOOPS_MAX = 16 };
+
+/* What each loop has one of; a program with several threads says so. */
+#ifndef PER_LOOP
+#define PER_LOOP static
+#endif
 
 struct kept {
   char *data;
@@ -34,13 +39,22 @@ struct piece {
 };
 
 /* Reads begin behind the room for what is carried, at a page. */
-static _Alignas(READ_ALIGNMENT) char input[CARRY_MAX + READ_BYTES];
-static int poller;
+PER_LOOP _Alignas(READ_ALIGNMENT) char input[CARRY_MAX + READ_BYTES];
+PER_LOOP int poller;
+
+/* Those of all loops: the first one accepts, and connections go round. */
+static int pollers[LOOPS_MAX];
+static unsigned loops = 1, accepted;
+
+static inline void watch_in(int where, struct conn *c, int op, int fd,
+                            uint32_t events) {
+  struct epoll_event e = {.events = events, .data.ptr = c};
+  if (epoll_ctl(where, op, fd, &e))
+    net_die("epoll_ctl");
+}
 
 static inline void watch(struct conn *c, int op, int fd, uint32_t events) {
-  struct epoll_event e = {.events = events, .data.ptr = c};
-  if (epoll_ctl(poller, op, fd, &e))
-    net_die("epoll_ctl");
+  watch_in(poller, c, op, fd, events);
 }
 
 /* Empties |k| and makes room for |len| bytes. */
@@ -141,17 +155,25 @@ static inline void conn_accept(int listener) {
     if (!c)
       net_die("calloc");
     c->fd = fd;
-    watch(c, EPOLL_CTL_ADD, fd, EPOLLIN);
+    watch_in(pollers[accepted++ % loops], c, EPOLL_CTL_ADD, fd, EPOLLIN);
   }
 }
 
-/* Serves for ever; |readable| is called for each connection with input. */
-static inline void epoll_serve(int argc, char **argv,
-                               void (*readable)(struct conn *)) {
-  struct epoll_event events[EVENTS_MAX];
+/* Makes the pollers of all loops; the first one watches the listener, which is
+ * returned. */
+static inline int epoll_open(int argc, char **argv) {
   int listener = net_listen(argc, argv);
-  poller = epoll_create1(EPOLL_CLOEXEC);
-  watch(NULL, EPOLL_CTL_ADD, listener, EPOLLIN);
+  for (unsigned i = 0; i < loops; i++)
+    pollers[i] = epoll_create1(EPOLL_CLOEXEC);
+  watch_in(pollers[0], NULL, EPOLL_CTL_ADD, listener, EPOLLIN);
+  return listener;
+}
+
+/* A loop, for ever; |readable| is called for each connection with input. */
+static inline void epoll_loop(unsigned index, int listener,
+                              void (*readable)(struct conn *)) {
+  struct epoll_event events[EVENTS_MAX];
+  poller = pollers[index];
   for (;;) {
     int n = epoll_wait(poller, events, EVENTS_MAX, -1);
     for (int i = 0; i < n; i++) {
@@ -164,6 +186,11 @@ static inline void epoll_serve(int argc, char **argv,
         readable(c);
     }
   }
+}
+
+static inline void epoll_serve(int argc, char **argv,
+                               void (*readable)(struct conn *)) {
+  epoll_loop(0, epoll_open(argc, argv), readable);
 }
 
 #endif

@@ -27,20 +27,32 @@ static uv_cond_t room;
 static struct entry queues[2][QUEUE_MAX];
 static int filling, count, done;
 static unsigned long messages = 1000000, wakes;
+static unsigned late_count;
+static int over; /* the loop's copy of |done| */
+
+static void stop_when_over(void) {
+  if (over && late_count == 0)
+    uv_stop(loop);
+}
 
 static void on_written(uv_write_t *req, int status) {
   (void)status;
   free(req);
+  late_count--;
+  stop_when_over();
 }
 
 static void write_one(const struct entry *e) {
   uv_stream_t *stream = (uv_stream_t *)&pipes[e->connection];
   uv_buf_t buf = uv_buf_init((char *)e->bytes, DRAIN_MESSAGE);
-  if (uv_try_write(stream, &buf, 1) == DRAIN_MESSAGE)
+  int sent = uv_try_write(stream, &buf, 1);
+  if (sent == DRAIN_MESSAGE)
     return;
+  unsigned left = DRAIN_MESSAGE - (unsigned)(sent < 0 ? 0 : sent);
   struct late *late = malloc(sizeof *late);
-  memcpy(late->bytes, e->bytes, DRAIN_MESSAGE);
-  buf = uv_buf_init(late->bytes, DRAIN_MESSAGE);
+  memcpy(late->bytes, e->bytes + DRAIN_MESSAGE - left, left);
+  buf = uv_buf_init(late->bytes, left);
+  late_count++;
   uv_write(&late->req, stream, &buf, 1, on_written);
 }
 
@@ -48,15 +60,15 @@ static void on_async(uv_async_t *handle) {
   (void)handle;
   uv_mutex_lock(&lock);
   const struct entry *first = queues[filling];
-  int n = count, over = done;
+  int n = count;
+  over = done;
   filling = !filling;
   count = 0;
   uv_cond_signal(&room);
   uv_mutex_unlock(&lock);
   for (int i = 0; i < n; i++)
     write_one(&first[i]);
-  if (over)
-    uv_stop(loop);
+  stop_when_over();
 }
 
 static void *produce(void *arg) {
@@ -98,10 +110,11 @@ int main(int argc, char **argv) {
     if (uv_pipe_open(&pipes[i], drain_fds[i]) < 0)
       return 1;
   }
-  double begin = drain_seconds(CLOCK_MONOTONIC);
+  drain_begin();
   pthread_create(&producer, NULL, produce, NULL);
   uv_run(loop, UV_RUN_DEFAULT);
   pthread_join(producer, NULL);
-  drain_report(begin, (double)messages, (double)wakes);
-  return 0;
+  for (int i = 0; i < DRAIN_CONNECTIONS; i++)
+    close(drain_fds[i]);
+  return drain_report(messages, wakes);
 }

@@ -24,6 +24,7 @@
   X(ECONNABORTED, -ECONNABORTED, "connection aborted")                         \
   X(ECONNREFUSED, -ECONNREFUSED, "connection refused")                         \
   X(ECONNRESET, -ECONNRESET, "connection reset by peer")                       \
+  X(EEXIST, -EEXIST, "exists already")                                         \
   X(EHOSTUNREACH, -EHOSTUNREACH, "no route to host")                           \
   X(EINVAL, -EINVAL, "invalid argument")                                       \
   X(EIO, -EIO, "input/output error")                                           \

@@ -42,6 +42,7 @@ typedef struct plait_reactor plait_reactor;
 typedef struct plait_runtime plait_runtime;
 typedef struct plait_timer plait_timer;
 typedef struct plait_transport plait_transport;
+typedef struct plait_watch plait_watch;
 
 /* A view of bytes that somebody else owns. */
 typedef struct plait_slice {

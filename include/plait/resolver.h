@@ -8,9 +8,10 @@
  *
  * Literal addresses never leave the thread.  Everything else is asked of the
  * system (getaddrinfo, getnameinfo: hosts file, DNS, mDNS, whatever
- * nsswitch.conf says) on threads of the resolver's own, or of c-ares where
- * plait was configured with it.  (Twisted's IHostnameResolver; libporty's
- * P_net_async_dns for |ordered| and the reverse direction.)
+ * nsswitch.conf says) on threads of the resolver's own, or c-ares where plait
+ * was configured with it and plait_runtime_options.resolver says so. (Twisted's
+ * IHostnameResolver; libporty's P_net_async_dns for |ordered| and the reverse
+ * direction.)
  */
 #ifndef PLAIT_RESOLVER_H
 #define PLAIT_RESOLVER_H
@@ -84,9 +85,10 @@ PLAIT_EXTERN int plait_resolve(plait_resolver *resolver, plait_transport *owner,
 PLAIT_EXTERN int plait_query_cancel(plait_query *query);
 
 typedef struct plait_resolver_stats {
-  unsigned threads; /* now, without those that are stuck */
-  unsigned stuck;   /* threads in a lookup that nobody waits for any more */
-  unsigned queued;  /* lookups that wait for a thread now */
+  unsigned threads; /* now, without those that are stuck; c-ares: none */
+  unsigned stuck;   /* threads, or questions to c-ares, that are at a lookup
+                       which nobody waits for any more */
+  unsigned queued;  /* lookups that wait for a thread, or their turn, now */
   unsigned running; /* lookups that run now, without the stuck ones */
   unsigned waiting; /* queries that were not answered yet */
   uint64_t asked;   /* queries */

@@ -13,6 +13,14 @@ PLAIT_BEGIN
 
 enum { PLAIT_REACTORS_MAX = 64 }; /* of all runtimes of a process together */
 
+/* What names are looked up by. */
+typedef enum plait_resolver_kind {
+  PLAIT_RESOLVER_DEFAULT = 0, /* the system */
+  PLAIT_RESOLVER_SYSTEM,      /* getaddrinfo and getnameinfo, on threads */
+  PLAIT_RESOLVER_CARES /* c-ares on the reactor that asks: hosts file and DNS,
+                          without threads */
+} plait_resolver_kind;
+
 /* All zero is a good default: one reactor on the thread of plait_run(). */
 typedef struct plait_runtime_options {
   unsigned reactors;   /* [1]; PLAIT_PER_CPU; at most PLAIT_REACTORS_MAX */
@@ -22,11 +30,13 @@ typedef struct plait_runtime_options {
   bool keep_running;   /* plait_run() returns only when stopped */
   uint32_t grace_ms;   /* from stop until connections are cut [10,000] */
   plait_pool_options pool;
+  plait_resolver_kind resolver;
 } plait_runtime_options;
 
 /* Makes a runtime; |options| may be NULL.  0, PLAIT_EINVAL (more than
  * PLAIT_REACTORS_MAX reactors), PLAIT_ELIMIT (more than that in the process),
- * PLAIT_ENOMEM, PLAIT_EMFILE.  Free it with plait_runtime_free(). */
+ * PLAIT_ENOMEM, PLAIT_EMFILE, PLAIT_ENOTSUP (c-ares, and plait was configured
+ * without).  Free it with plait_runtime_free(). */
 PLAIT_EXTERN int plait_runtime_new(const plait_runtime_options *options,
                                    plait_runtime **ret);
 

@@ -11,6 +11,7 @@ enum { RESOLVE_AT_ONCE = 1024 };
 
 struct resolve_options {
   uint32_t timeout_ms;
+  plait_resolver_kind backend;
   uint8_t family;
   bool json;
 };
@@ -26,11 +27,23 @@ static const char *option_family(const char *text, void *uint8_field) {
   return NULL;
 }
 
+static const char *option_backend(const char *text, void *kind_field) {
+  plait_resolver_kind *field = kind_field;
+  bool cares = strcmp(text, "c-ares") == 0;
+  if (!cares && strcmp(text, "system") != 0) {
+    return "system or c-ares";
+  }
+  *field = cares ? PLAIT_RESOLVER_CARES : PLAIT_RESOLVER_SYSTEM;
+  return NULL;
+}
+
 static const struct option resolve_table[] = {
     {"--timeout", "S", "gives a lookup up after S seconds of it (10)",
      option_seconds, FIELD(timeout_ms), "--timeout 2"},
     {"--family", "4|6", "only addresses of IPv4, or of IPv6 (both)",
      option_family, FIELD(family), "--family 6"},
+    {"--backend", "WHAT", "who asks: the system, or c-ares (system)",
+     option_backend, FIELD(backend), "--backend c-ares"},
     {"--json", NULL, "one JSON object a line, failures too", option_flag,
      FIELD(json), "--json"},
     {NULL, NULL, NULL, NULL, 0, NULL},
@@ -48,7 +61,8 @@ static const struct command resolve_command = {
         "order of the questions.  Without any, it reads them from standard\n"
         "input, one a line.  It asks what the system asks: the hosts file,\n"
         "DNS, and whatever else nsswitch.conf names; up to 1,024 wait at a\n"
-        "time.\n"
+        "time.  c-ares, where plait was built with it, asks the hosts file\n"
+        "and DNS by itself, without threads.\n"
         "\n"
         "  www.example.net: 192.0.2.1 2001:db8::1\n"
         "  mail.example.net is mx1.example.net: 192.0.2.7\n"
@@ -309,7 +323,8 @@ static const plait_line_ops input_ops =
 /* ---- running ----------------------------------------------------------- */
 
 static int resolve(struct resolving *r) {
-  const plait_runtime_options options = {.handle_signals = true, .grace_ms = 1};
+  const plait_runtime_options options = {
+      .handle_signals = true, .grace_ms = 1, .resolver = r->options->backend};
   struct resolving_start start = {.call.run = resolve_start, .resolving = r};
   int code = plait_runtime_new(&options, &r->runtime);
   if (code < 0) {

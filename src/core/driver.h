@@ -14,12 +14,12 @@
 
 #include <plait/address.h>
 #include <plait/export.h>
+#include <plait/watch.h>
 
 typedef struct plait__loop plait__loop; /* the backend's half of a reactor */
 typedef struct plait__thread plait__thread; /* the backend's */
 typedef struct plait__worker plait__worker; /* the backend's */
 typedef struct plait__stdio plait__stdio;   /* the backend's */
-typedef struct plait__socket plait__socket;
 
 /* What a socket's owner waits for, and what has come.
  *
@@ -47,11 +47,9 @@ typedef struct plait__socket_events {
   void (*closed)(plait__socket *socket);
 } plait__socket_events;
 
-/* The head of the backend's socket.  Its owner embeds io->socket_bytes bytes
- * for it, aligned for any type, as its own last member. */
-struct plait__socket {
-  const plait__socket_events *events;
-};
+/* A plait__socket is the head of the backend's socket.  Its owner embeds
+ * io->socket_bytes bytes for it, aligned for any type, as its own last member.
+ * (For watch() it is but the head: <plait/watch.h>, where it is declared.) */
 
 typedef struct plait__iovec { /* same members as struct iovec */
   const void *data;
@@ -118,6 +116,18 @@ typedef struct plait__io {
 
   int (*names)(int fd, bool peer, plait_address *ret);
   int (*option)(plait__socket *socket, plait__option option, unsigned value);
+
+  /* Foreign descriptors: |socket|, a head alone, gets READABLE and WRITABLE as
+   * far as they are |events|, and FAILED for an error or a hang-up, for as long
+   * as they last.  Nothing but this is done to |fd|.  PLAIT_EEXIST: the loop
+   * watches it; PLAIT_EPERM: it is always ready. */
+  int (*watch)(plait__loop *loop, plait__socket *socket, int fd,
+               unsigned events);
+  /* Other |events| of what is watched. */
+  int (*rewatch)(plait__loop *loop, plait__socket *socket, int fd,
+                 unsigned events);
+  /* |socket| is told nothing more, and its memory may go. */
+  void (*unwatch)(plait__loop *loop, plait__socket *socket, int fd);
 } plait__io;
 
 enum { PLAIT__STEP_AGAIN = 0, PLAIT__STEP_END = 1 };

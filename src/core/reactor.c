@@ -111,12 +111,17 @@ static void reactor_arm(plait_reactor *r) {
 
 /* ---- turns --------------------------------------------------------------- */
 
+/* What is written to one connection leaves as one, so when much has come, much
+ * is taken at once. */
 static void turn_mail(plait_reactor *r) {
-  for (int i = 0; i < PLAIT__TURN_MAIL; i++) {
+  for (int i = 1; i <= PLAIT__TURN_MAIL; i++) {
     plait__mail *mail = plait__mailbox_pop(&r->mailbox);
     if (mail == NULL)
       return;
     mail->deliver(r, mail, false);
+    if (i % PLAIT__CLOCK_MAIL == 0 &&
+        r->os->now_ns() - r->turn_ns >= PLAIT__TURN_NS)
+      return;
   }
 }
 
@@ -128,10 +133,12 @@ static void cut_one(plait_transport *t) {
   plait__closing(plait__stream_of(t), PLAIT__ON_ABORT, PLAIT_EDRAIN);
 }
 
+enum { STUCK_LOOK_MS = 20 };
+
 /* The turn that follows looks whether a job is stuck. */
 static void stuck_ring(plait__alarm *alarm) {
   plait_reactor *r = plait_container_of(alarm, plait_reactor, grace);
-  plait__reactor_alarm(r, alarm, PLAIT__STUCK_MS / 4);
+  plait__reactor_alarm(r, alarm, STUCK_LOOK_MS);
 }
 
 static void grace_ring(plait__alarm *alarm) {
@@ -140,7 +147,7 @@ static void grace_ring(plait__alarm *alarm) {
   if (r->index == 0) {
     plait__runtime_cut(r->runtime);
     alarm->ring = stuck_ring;
-    plait__reactor_alarm(r, alarm, PLAIT__STUCK_MS);
+    plait__reactor_alarm(r, alarm, STUCK_LOOK_MS);
   }
   plait__slots_each(r->slots, cut_one);
 }

@@ -19,7 +19,8 @@ enum {
   PLAIT__TURN_EVENTS = 256, /* events between two turns at most */
   PLAIT__TURN_NS = 2000000, /* time between two turns, about */
   PLAIT__CLOCK_EVENTS = 8,  /* events between two looks at the clock */
-  PLAIT__TURN_MAIL = 1024   /* mailbox entries a turn */
+  PLAIT__TURN_MAIL = 16384, /* mailbox entries a turn at most */
+  PLAIT__CLOCK_MAIL = 256   /* entries between two looks at the clock */
 };
 
 struct plait_reactor {

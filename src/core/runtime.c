@@ -50,6 +50,9 @@ int plait__runtime_new(const plait__driver *driver,
   if (n > PLAIT_REACTORS_MAX)
     return plait__fail(PLAIT_EINVAL, "runtime: %u reactors: at most %d", n,
                        PLAIT_REACTORS_MAX);
+  if (o.resolver == PLAIT_RESOLVER_CARES && plait__lookup_cares == NULL)
+    return plait__fail(PLAIT_ENOTSUP,
+                       "runtime: plait was built without c-ares");
   if (o.grace_ms == 0)
     o.grace_ms = 10 * 1000;
   size_t size = sizeof(plait_runtime) + n * sizeof(plait_reactor *);
@@ -166,7 +169,7 @@ void plait__runtime_check_stuck(plait_runtime *runtime) {
   if (workers == NULL || refs == 0 ||
       refs != workers->running(workers, &name, &young) || young)
     return;
-  atomic_store(&runtime->stuck, true);
+  atomic_store(&runtime->stuck, name);
   runtime_over(runtime);
 }
 
@@ -247,8 +250,9 @@ int plait_run(plait_runtime *runtime) {
     runtime->driver->host->stdio_close(runtime->stdio);
     runtime->stdio = NULL;
   }
-  if (code == 0 && atomic_load(&runtime->stuck))
-    code = runtime_busy(runtime, "run");
+  const char *stuck = atomic_load(&runtime->stuck);
+  if (code == 0 && stuck != NULL)
+    code = plait__fail(PLAIT_EBUSY, "run: %s has not returned", stuck);
   if (code == 0 && atomic_load(&runtime->stop) == PLAIT__STOP_NOW)
     code = plait__fail(PLAIT_EDRAIN, "run: stopped at once: %s",
                        plait_strerror(PLAIT_EDRAIN));

@@ -8,9 +8,9 @@
 
 enum { PLAIT__STOP_NO = 0, PLAIT__STOP_DRAIN, PLAIT__STOP_NOW };
 
-/* A job that runs when the grace is over may be about to return: it is given as
- * much time. */
-enum { PLAIT__STUCK_MS = 100 };
+/* A job that has not run for as long when the grace is over may be about to
+ * return. */
+enum { PLAIT__STUCK_MS = 1000 };
 
 /* What a layer above adds to a runtime: the pool. */
 typedef struct plait__workers {
@@ -26,6 +26,11 @@ typedef struct plait__workers {
   void (*free)(struct plait__workers *workers);
 } plait__workers;
 
+/* How names are looked up by c-ares, for the pool; NULL: plait was configured
+ * without. */
+typedef struct plait__lookup_backend plait__lookup_backend;
+extern const plait__lookup_backend *const plait__lookup_cares;
+
 struct plait_runtime {
   const plait__driver *driver;
   plait_runtime_options options; /* defaults filled in */
@@ -33,12 +38,12 @@ struct plait_runtime {
   _Atomic(int) stop;                     /* PLAIT__STOP_* that was asked for */
   _Atomic(bool) running, over, finished; /* over: the loops are to end */
   _Atomic(uint64_t) refs;   /* listeners, connectors, connections, ... */
-  _Atomic(uint64_t) timers; /* that run without an owner */
+  _Atomic(uint64_t) timers; /* that run without an owner, and watches */
   _Atomic(unsigned) hungry; /* acceptors that wait for room */
   _Atomic(unsigned) room;   /* connections that went meanwhile */
   _Atomic(struct plait__factory_state *) factories;
   _Atomic(plait__workers *) workers; /* NULL until the pool is used */
-  _Atomic(bool) stuck;               /* a job did not return in time */
+  _Atomic(const char *) stuck;       /* a job that did not return in time */
   plait__stdio *stdio;
   unsigned signals; /* that came */
   plait_reactor *reactors[];
@@ -52,7 +57,8 @@ int plait__runtime_new(const plait__driver *driver,
 /* Something that plait_run() waits for comes and goes.  Any thread. */
 void plait__runtime_ref(plait_runtime *runtime);
 void plait__runtime_unref(plait_runtime *runtime);
-/* The same for a timer without an owner: a stop does not wait for it. */
+/* The same for a timer without an owner and for a watch: a stop does not wait
+ * for it. */
 void plait__runtime_timer_ref(plait_runtime *runtime);
 void plait__runtime_timer_unref(plait_runtime *runtime);
 

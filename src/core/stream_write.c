@@ -331,15 +331,43 @@ static void run_waiter(plait__stream *s, plait_protocol *p, plait_call *call) {
   plait__runtime_unref(s->reactor->runtime);
 }
 
+/* Takes one of |s|'s waiters that wait for room out of the list; NULL: there is
+ * none left. */
+static plait_call *take_waiter_for_room(plait__stream *s) {
+  plait_call **at = &s->waiters;
+  while (*at != NULL && (*at)->target == 0)
+    at = &(*at)->next;
+  plait_call *call = *at;
+  if (call != NULL)
+    *at = call->next;
+  return call;
+}
+
+/* Those that wait for room, and wait again before they have all run, are for
+ * the next time. */
+static void run_waiters_for_room(plait__stream *s, plait_protocol *p) {
+  plait_call *due = NULL, **end = &due, *call;
+  while ((call = take_waiter_for_room(s)) != NULL) {
+    *end = call;
+    end = &call->next;
+    *end = NULL;
+  }
+  while ((call = due) != NULL) {
+    due = call->next;
+    run_waiter(s, p, call);
+  }
+}
+
+/* What waits for the end stays in the list until it runs: any other one may
+ * have it forgotten. */
 void plait__stream_run_waiters(plait__stream *s, plait_protocol *p) {
-  plait_call *call = s->waiters;
-  s->waiters = NULL;
-  while (call != NULL) {
-    plait_call *next = call->next;
-    if (p != NULL && call->target == 0)
-      plait__stream_when_gone(s, call);
-    else
-      run_waiter(s, p, call);
-    call = next;
+  plait_call *call;
+  if (p != NULL) {
+    run_waiters_for_room(s, p);
+    return;
+  }
+  while ((call = s->waiters) != NULL) {
+    s->waiters = call->next;
+    run_waiter(s, NULL, call);
   }
 }

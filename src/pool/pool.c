@@ -50,6 +50,7 @@ static void pool_close(plait__workers *workers) {
   plait__lane_fini(&pool->tasks);
   plait__lane_fini(&pool->strands);
   plait__lane_fini(&pool->names);
+  plait__resolver_close(atomic_load(&pool->resolver));
 }
 
 static void pool_free(plait__workers *workers) {

@@ -32,7 +32,9 @@ static plait_resolver *resolver_new(plait_pool *pool) {
   if (resolver == NULL)
     return NULL;
   resolver->pool = pool;
-  resolver->backend = &plait__lookup_system;
+  resolver->backend = runtime->options.resolver == PLAIT_RESOLVER_CARES
+                          ? plait__lookup_cares
+                          : &plait__lookup_system;
   for (unsigned i = 0; i < runtime->reactor_count; i++) {
     resolver->homes[i].resolver = resolver;
     resolver->homes[i].cut.deliver = home_cut;
@@ -54,6 +56,11 @@ plait_resolver *plait_runtime_resolver(plait_runtime *runtime) {
     return mine;
   plait__resolver_free(mine); /* another thread was faster */
   return resolver;
+}
+
+void plait__resolver_close(plait_resolver *resolver) {
+  if (resolver != NULL && resolver->backend->close != NULL)
+    resolver->backend->close(resolver);
 }
 
 void plait__resolver_free(plait_resolver *resolver) {
@@ -81,6 +88,9 @@ void plait_resolver_get_stats(plait_resolver *resolver,
                                 .queued = lane->queued,
                                 .running = lane->running};
   plait__lane_unlock(lane);
+  ret->stuck += atomic_load(&resolver->stuck);
+  ret->queued += atomic_load(&resolver->queued);
+  ret->running += atomic_load(&resolver->running);
   ret->waiting = atomic_load(&resolver->waiting);
   ret->asked = atomic_load(&resolver->asked);
   ret->shared = atomic_load(&resolver->shared);

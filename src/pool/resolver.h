@@ -24,7 +24,7 @@ typedef struct plait__lookup plait__lookup;
 enum { PLAIT__LOOKUP_BUCKETS = 64, PLAIT__QUERIES_MAX = 65536 };
 
 /* How lookups are done.  On the lookup's reactor. */
-typedef struct plait__lookup_backend {
+struct plait__lookup_backend {
   /* 0: plait__lookup_complete() follows, on that reactor and not inside
    * start(); or a code. */
   int (*start)(plait__lookup *lookup);
@@ -35,10 +35,16 @@ typedef struct plait__lookup_backend {
   uint64_t (*began)(plait__lookup *lookup);
   /* On each reactor when the grace is over, optional. */
   void (*cut)(plait_resolver *resolver, plait_reactor *reactor);
-} plait__lookup_backend;
+  /* When plait_run() is over, while there still are reactors, optional. */
+  void (*close)(plait_resolver *resolver);
+};
 
 /* Threads of their own that ask the system. */
 extern const plait__lookup_backend plait__lookup_system;
+/* c-ares on the reactor that asks (src/cares) is plait__lookup_cares, which
+ * core/runtime.h declares.  For tests: whom it asks, "127.0.0.1:5300", instead
+ * of the name servers of resolv.conf, and without its search list. */
+extern const char *plait__cares_servers;
 
 /* What is asked, and what came out. */
 struct plait__lookup {
@@ -68,6 +74,7 @@ typedef struct plait__resolver_home {
   plait__request *all;
   plait__request *ordered_first, *ordered_last; /* not answered yet */
   plait__mail cut;
+  void *backend; /* the backend's */
 } plait__resolver_home;
 
 struct plait_resolver {
@@ -75,6 +82,7 @@ struct plait_resolver {
   const plait__lookup_backend *backend;
   atomic_bool cut;
   atomic_uint waiting;
+  atomic_uint queued, running, stuck; /* of a backend without a lane */
   atomic_uint_least64_t asked, shared, literal, timed_out, cancelled, refused;
   plait__resolver_home homes[]; /* by the reactors' indices */
 };
@@ -105,6 +113,8 @@ struct plait__request {
 
 /* ---- resolver.c ---------------------------------------------------------- */
 
+/* Ends its backend's part of the reactors. */
+void plait__resolver_close(plait_resolver *resolver);
 /* Frees it; nothing is under way. */
 void plait__resolver_free(plait_resolver *resolver);
 /* The grace is over: everything is cancelled. */

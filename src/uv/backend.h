@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <plait/error.h>
@@ -32,9 +33,21 @@ typedef struct plait__uv_polls {
   uint32_t numbers, count, taken, block_count;
 } plait__uv_polls;
 
+enum { PLAIT__UV_WATCH_BATCH = 64 };
+
+/* See watch.c. */
+typedef struct plait__uv_watches {
+  bool open; /* once there was a watch */
+  int epoll;
+  uv_poll_t poll;   /* of |epoll| */
+  unsigned batched; /* of |batch|, while they are told */
+  struct epoll_event batch[PLAIT__UV_WATCH_BATCH];
+} plait__uv_watches;
+
 struct plait__loop {
   uv_loop_t uv; /* uv.data: the reactor */
   plait__uv_polls polls;
+  plait__uv_watches watches;
   plait__uv_socket *closed_first, *closed_last; /* |closed| is due */
   uv_async_t async;
   uv_timer_t timer;
@@ -96,8 +109,19 @@ void plait__uv_tell_closed(plait__loop *loop);
 int plait__uv_poll_take(plait__loop *loop, int fd, uv_poll_t **ret);
 /* Before |fd| is closed. */
 void plait__uv_poll_give(plait__loop *loop, uv_poll_t *poll);
+/* Whether the handle of |fd| is taken. */
+bool plait__uv_poll_taken(plait__loop *loop, int fd);
 void plait__uv_polls_close(plait__loop *loop);
 void plait__uv_polls_free(plait__loop *loop); /* once they are closed */
+
+/* ---- watch.c: foreign descriptors ---------------------------------------- */
+
+int plait__uv_watch(plait__loop *loop, plait__socket *socket, int fd,
+                    unsigned events);
+int plait__uv_rewatch(plait__loop *loop, plait__socket *socket, int fd,
+                      unsigned events);
+void plait__uv_unwatch(plait__loop *loop, plait__socket *socket, int fd);
+void plait__uv_watches_close(plait__loop *loop);
 
 /* ---- stream.c ------------------------------------------------------------ */
 

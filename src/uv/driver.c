@@ -20,6 +20,7 @@ SAME(ECANCELED);
 SAME(ECONNABORTED);
 SAME(ECONNREFUSED);
 SAME(ECONNRESET);
+SAME(EEXIST);
 SAME(EHOSTUNREACH);
 SAME(EINVAL);
 SAME(EIO);
@@ -55,6 +56,9 @@ static const plait__io io = {
     .close_fd = plait__uv_close_fd,
     .names = plait__uv_names,
     .option = plait__uv_option,
+    .watch = plait__uv_watch,
+    .rewatch = plait__uv_rewatch,
+    .unwatch = plait__uv_unwatch,
 };
 
 static const plait__os os = {

@@ -122,6 +122,7 @@ void plait__uv_loop_free(plait__loop *loop) {
   uv_close((uv_handle_t *)&loop->timer, NULL);
   uv_close((uv_handle_t *)&loop->async, NULL);
   plait__uv_tell_closed(loop);
+  plait__uv_watches_close(loop);
   plait__uv_polls_close(loop);
   /* A stop that came when the loop no longer ran ends the first run at once. */
   while (uv_run(&loop->uv, UV_RUN_DEFAULT)) {

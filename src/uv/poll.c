@@ -1,5 +1,5 @@
 /* The uv_poll_t handles of a loop, one per descriptor number, kept for the
- * next descriptor with that number.
+ * next descriptor with that number.  |data| is the socket while one has it.
  *
  * Setting one up costs three system calls (a trial EPOLL_CTL_ADD and DEL, and
  * FIONBIO) and closing it a fourth, which a server that accepts and closes all
@@ -78,7 +78,15 @@ int plait__uv_poll_take(plait__loop *loop, int fd, uv_poll_t **ret) {
 
 void plait__uv_poll_give(plait__loop *loop, uv_poll_t *poll) {
   uv_poll_stop(poll);
+  poll->data = NULL;
   loop->polls.taken--;
+}
+
+bool plait__uv_poll_taken(plait__loop *loop, int fd) {
+  plait__uv_polls *polls = &loop->polls;
+  uint32_t number = (uint32_t)fd;
+  return number < polls->numbers && polls->by_number[number] != 0 &&
+         poll_at(polls, polls->by_number[number] - 1)->data != NULL;
 }
 
 void plait__uv_polls_close(plait__loop *loop) {

@@ -149,9 +149,10 @@ static void end_inside_raw_bytes(struct world *w) {
 }
 
 /* From a timer, and the peer's end comes only then. */
-static void start_timer(struct spy *s) {
-  begin_netstrings(s);
-  spy_start_timer(s, 10, 0);
+static void cut_and_start(struct spy *s) {
+  cut(s);
+  if (s->count[SPY_DATA] == 1)
+    spy_start_timer(s, 10, 0);
 }
 
 static void say_half(struct spy *s) {
@@ -160,8 +161,8 @@ static void say_half(struct spy *s) {
 
 static void closed_before_the_end(struct world *w) {
   on_frame = NULL;
-  on(&w->server, SPY_MADE, start_timer);
-  on(&w->server, SPY_DATA, cut);
+  on(&w->server, SPY_MADE, begin_netstrings);
+  on(&w->server, SPY_DATA, cut_and_start);
   on(&w->server, SPY_TIMER, spy_close);
   on(&w->client, SPY_MADE, say_half);
   world_play(w);

@@ -255,7 +255,7 @@ static void callbacks_call_everything(struct world *w) {
     matrix_count(w, events);
   }
   for (int event = 0; event < SPY_EVENTS; event++)
-    require(events[event] > MATRIX_CELLS / 4, "event %d came %u times", event,
+    require(events[event] > MATRIX_CELLS / 8, "event %d came %u times", event,
             events[event]);
 }
 

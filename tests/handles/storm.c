@@ -14,7 +14,7 @@
 #include "support/leak.h"
 #include "support/require.h"
 
-enum { AFTERWARDS = 1000, DEADLINE_S = 900 };
+enum { AFTERWARDS = 1000, DEADLINE_S = 300, OPERATIONS_A_SECOND = 5000 };
 
 static struct {
   plait_runtime *runtime;
@@ -237,13 +237,14 @@ static void storm_start(struct sender *senders) {
 static void storm_report(void) {
   printf("%u messages sent, %u checked, %u times full, %u closed, %u targets, "
          "%u calls run, %u dropped, %u tasks, %u of them cancelled, %u timers, "
-         "%u switches\n",
+         "%u switches, %u answers, %u times unread\n",
          atomic_load(&storm.sent), atomic_load(&links.checked),
          atomic_load(&storm.full), atomic_load(&storm.closed),
          atomic_load(&links.made), atomic_load(&storm.run),
          atomic_load(&storm.dropped), atomic_load(&links.deferred),
          atomic_load(&links.cancelled), atomic_load(&links.fired),
-         atomic_load(&links.switched));
+         atomic_load(&links.switched), atomic_load(&links.answered),
+         atomic_load(&links.unread));
   fflush(stdout);
 }
 
@@ -261,7 +262,8 @@ static void storm_check(unsigned operations) {
           "hardly any died");
   require(atomic_load(&storm.full) > 0, "never full");
   require(atomic_load(&links.cancelled) > 0 && atomic_load(&links.fired) > 0 &&
-              atomic_load(&links.switched) > 0,
+              atomic_load(&links.switched) > 0 &&
+              atomic_load(&links.unread) > 0,
           "not everything happened");
 }
 
@@ -272,7 +274,7 @@ void storm_play(unsigned operations) {
                                    .keep_running = true,
                                    .grace_ms = 1000,
                                    .pool.strand_threads_max = WORKERS};
-  alarm(DEADLINE_S);
+  alarm(DEADLINE_S + operations / OPERATIONS_A_SECOND);
   storm.share = operations / SENDERS;
   leak_begin(&leak);
   require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,

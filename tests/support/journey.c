@@ -213,6 +213,21 @@ void journey_stop(struct journey *j) {
   plait_connector_stop(connector);
 }
 
+static void journey_room(plait_call *call, plait_protocol *p) {
+  struct journey *j = plait_container_of(call, struct journey, call);
+  journey_write(j, p != NULL ? "room" : "no room", "");
+  journey_stop(j);
+}
+
+void journey_wait_for_room(struct journey *j) {
+  static const uint8_t bytes[1 << 20];
+  plait_write(j->transport, bytes, sizeof bytes);
+  j->call.run = journey_room;
+  int code = plait_handle_when_writable(plait_transport_handle(j->transport),
+                                        &j->call);
+  require(code == 0, "%s", plait_strerror(code));
+}
+
 void journey_stop_runtime(struct journey *j) {
   plait_runtime_stop(j->runtime);
 }

@@ -63,6 +63,7 @@ struct journey {
   uint64_t start_ns;
   plait_factory factory, server;
   plait_timer timer;
+  plait_call call; /* of journey_wait_for_room() */
 };
 
 /* Connects, runs, frees; nothing may be left. */
@@ -74,6 +75,9 @@ void journey_expect_detail(const struct journey *j, const char *expected);
 
 /* plait_connector_stop(), once. */
 void journey_stop(struct journey *j);
+/* Sends what the peer cannot take at once, and stops when there is room again
+ * or the connection is gone. */
+void journey_wait_for_room(struct journey *j);
 void journey_stop_runtime(struct journey *j);
 uint64_t journey_now_ms(const struct journey *j);
 

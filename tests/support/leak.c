@@ -162,7 +162,7 @@ void leak_begin(struct leak *l) {
   l->bytes = leak_bytes();
 }
 
-/* Waits for threads that were joined to disappear. */
+/* Waits for threads that were joined, or left to themselves, to disappear. */
 static unsigned leak_settled_threads(unsigned wanted) {
   time_t end = time(NULL) + LEAK_SETTLE_S;
   unsigned n = leak_count_threads();
@@ -187,14 +187,16 @@ static void leak_print_descriptors(void) {
     fputs("  (no list of descriptors)\n", stderr);
 }
 
+/* Threads first: one that the runtime left to itself frees what it has when its
+ * call to the system returns. */
 void leak_end(const struct leak *l) {
+  unsigned threads = leak_settled_threads(l->threads);
+  require(threads == l->threads, "%u threads before, %u after", l->threads,
+          threads);
   size_t bytes = leak_bytes();
   if (bytes != l->bytes)
     leak_print_sites();
   require(bytes == l->bytes, "%zu bytes before, %zu after", l->bytes, bytes);
-  unsigned threads = leak_settled_threads(l->threads);
-  require(threads == l->threads, "%u threads before, %u after", l->threads,
-          threads);
   unsigned descriptors = leak_count_descriptors();
   if (descriptors != l->descriptors)
     leak_print_descriptors();

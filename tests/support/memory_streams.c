@@ -389,6 +389,17 @@ static int memory_option(plait__socket *socket, plait__option option,
   return 0;
 }
 
+/* The system's descriptors are not of this world. */
+static int memory_watch(plait__loop *loop, plait__socket *socket, int fd,
+                        unsigned events) {
+  (void)loop, (void)socket, (void)fd, (void)events;
+  return PLAIT_ENOTSUP;
+}
+
+static void memory_unwatch(plait__loop *loop, plait__socket *socket, int fd) {
+  (void)loop, (void)socket, (void)fd;
+}
+
 const plait__io memory_io = {.socket_bytes = sizeof(struct memory_socket),
                              .listen = memory_listen,
                              .accept = memory_accept,
@@ -407,7 +418,10 @@ const plait__io memory_io = {.socket_bytes = sizeof(struct memory_socket),
                              .close = memory_close,
                              .close_fd = memory_close_fd,
                              .names = memory_names,
-                             .option = memory_option};
+                             .option = memory_option,
+                             .watch = memory_watch,
+                             .rewatch = memory_watch,
+                             .unwatch = memory_unwatch};
 
 /* ---- readiness -----------------------------------------------------------*/
 
