@@ -18,6 +18,7 @@ struct plait__worker {
 
 struct job {
   plait__job job;
+  void (*body)(void);
   unsigned ran, dropped;
 };
 
@@ -91,6 +92,8 @@ static const plait__os fake_os = {.now_ns = fake_now_ns,
 
 static void job_run(plait__job *job) {
   ((struct job *)job)->ran++;
+  if (((struct job *)job)->body != NULL)
+    ((struct job *)job)->body();
 }
 
 static void job_finished(plait__job *job) {
@@ -102,9 +105,12 @@ static void job_dropped(plait__job *job, int code) {
   ((struct job *)job)->dropped++;
 }
 
-static void begin(void) {
-  plait__lane_options options = {
-      .thread_name = "lane", .threads_max = 2, .queue_max = 4, .idle_ms = 10};
+static void begin(unsigned threads_max) {
+  plait__lane_options options = {.thread_name = "lane",
+                                 .threads_max = threads_max,
+                                 .queue_max = 4,
+                                 .stuck_max = 1,
+                                 .idle_ms = 10};
   plait__lane_init(&lane, &fake_os, &options);
 }
 
@@ -131,7 +137,7 @@ static void run_all(unsigned i) {
 
 /* Worker 0 wakes by itself, runs job 1 and is idle again; somebody else wakes
  * it for job 2, is done with it, and its time passes: all while the first is
- * still about to wake it. */
+ * still about to wake it.  Whoever starts worker 1 would reap it. */
 static void overtaken(void) {
   now_ns += 10 * MS;
   run_all(0);
@@ -140,23 +146,22 @@ static void overtaken(void) {
   ck_assert(workers[0].woken);
   run_all(0);
   now_ns += 10 * MS;
-  ck_assert_uint_ne(step(0), PLAIT__STEP_END);
+  ck_assert_uint_eq(step(0), PLAIT__STEP_END);
   ck_assert_int_eq(push(3), 0);
-  run_all(0);
+  ck_assert_uint_eq(started, 2);
+  run_all(1);
 }
 
 START_TEST(test_two_senders) {
-  begin();
+  begin(2);
   ck_assert_int_eq(push(0), 0);
   run_all(0);
   meanwhile = overtaken;
   ck_assert_int_eq(push(1), 0);
-  run_all(0);
   for (unsigned i = 0; i < 4; i++)
     ck_assert_uint_eq(jobs[i].ran, 1);
-  now_ns += 10 * MS; /* nobody sends for it any more */
-  ck_assert_uint_eq(step(0), PLAIT__STEP_END);
   plait__lane_fini(&lane);
+  ck_assert(workers[0].joined);
 }
 END_TEST
 
@@ -169,7 +174,7 @@ static void another_comes(void) {
 }
 
 START_TEST(test_start_fails_on_its_way) {
-  begin();
+  begin(2);
   ck_assert_int_eq(push(0), 0);
   ck_assert_uint_eq(step(0), PLAIT__STEP_AGAIN);
   start_code = PLAIT_EAGAIN;
@@ -193,7 +198,7 @@ static void the_same_comes(void) {
 }
 
 START_TEST(test_start_fails_for_another) {
-  begin();
+  begin(2);
   ck_assert_int_eq(push(0), 0);
   ck_assert_uint_eq(step(0), PLAIT__STEP_AGAIN);
   start_code = PLAIT_EAGAIN;
@@ -213,7 +218,7 @@ static void others_come(void) {
 /* The job that is refused is the caller's; those that were queued are dropped.
  */
 START_TEST(test_no_thread_starts) {
-  begin();
+  begin(2);
   start_code = PLAIT_EAGAIN;
   meanwhile = others_come;
   ck_assert_int_eq(push(0), PLAIT_EAGAIN);
@@ -234,7 +239,7 @@ static void one_was_joined(void) {
 /* Whoever starts a thread has nothing to do with the lane afterwards: the job
  * may be done then, and the lane be freed. */
 START_TEST(test_reaps_before_it_starts) {
-  begin();
+  begin(2);
   ck_assert_int_eq(push(0), 0);
   run_all(0);
   now_ns += 10 * MS;
@@ -248,6 +253,54 @@ START_TEST(test_reaps_before_it_starts) {
 }
 END_TEST
 
+static void give_up(void) {
+  plait__lane_abandon(&lane, &jobs[0].job);
+}
+
+static void give_up_in_vain(void) {
+  ck_assert_int_eq(push(1), 0);
+  start_code = PLAIT_EAGAIN;
+  give_up();
+}
+
+/* No other thread can take the place of the only one there may be, and that one
+ * will not look at the queue again. */
+START_TEST(test_given_up_in_vain) {
+  begin(1);
+  jobs[0].body = give_up_in_vain;
+  ck_assert_int_eq(push(0), 0);
+  ck_assert_uint_eq(step(0), PLAIT__STEP_END);
+  ck_assert_uint_eq(jobs[1].dropped, 1);
+  ck_assert_int_eq(push(2), 0);
+  ck_assert(workers[0].joined);
+  run_all(1);
+  ck_assert_uint_eq(jobs[2].ran, 1);
+  plait__lane_fini(&lane);
+}
+END_TEST
+
+/* Worker 0 wakes by itself, its job is given up, and it ends. */
+static void given_up_meanwhile(void) {
+  jobs[0].body = give_up;
+  now_ns += 10 * MS;
+  ck_assert_uint_eq(step(0), PLAIT__STEP_END);
+  ck_assert_int_eq(push(1), 0);
+  ck_assert_uint_eq(started, 2);
+  run_all(1);
+}
+
+START_TEST(test_given_up_and_sent_for) {
+  begin(1);
+  ck_assert_int_eq(push(0), 0);
+  run_all(0);
+  meanwhile = given_up_meanwhile;
+  ck_assert_int_eq(push(0), 0);
+  ck_assert_uint_eq(jobs[0].ran, 2);
+  ck_assert_uint_eq(jobs[1].ran, 1);
+  plait__lane_fini(&lane);
+}
+END_TEST
+
 static Suite *lane_suite(void) {
   Suite *suite = suite_create("lane");
   TCase *tcase = tcase_create("meanwhile");
@@ -256,6 +309,8 @@ static Suite *lane_suite(void) {
   tcase_add_test(tcase, test_start_fails_for_another);
   tcase_add_test(tcase, test_no_thread_starts);
   tcase_add_test(tcase, test_reaps_before_it_starts);
+  tcase_add_test(tcase, test_given_up_in_vain);
+  tcase_add_test(tcase, test_given_up_and_sent_for);
   suite_add_tcase(suite, tcase);
   return suite;
 }

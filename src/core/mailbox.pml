@@ -6,7 +6,10 @@
  *   take(), pop()               mailbox_take(), plait__mailbox_pop()
  *   mail()                      plait__reactor_mail(), reactor.c
  *   turn()                      plait__turn() with turn_mail()
- *   wake(), woken               plait__uv_wake() and its flag, ../uv/loop.c
+ *   wake()                      plait__uv_wake(), ../uv/loop.c
+ *   loop_turn()                 loop_turn()
+ *   prepare()                   loop_on_prepare(): how long it looks is its
+ *                               own business
  *   async_send(), pending, fd   libuv's uv_async_send() and uv__async_io()
  *   owner                       libuv's iteration, as at the top of loop.c
  *
@@ -19,23 +22,29 @@
  * is never delivered.
  *
  * Memory order: the model is sequentially consistent.  The C code is as good
- * as that because everything is decided by exchanges of one object, and those
- * have one order:
+ * as that:
  * - the CAS of |pushed| is a release and the exchange an acquire, so the owner
  *   sees the entry and its |next|;
  * - that plait__mailbox_any() is relaxed does no harm: a push that it does not
  *   see yet has found the stack as the owner left it, empty, and wakes;
- * - an exchange of |woken| that finds true comes before the owner's that clears
- *   it, and so its push comes before the owner takes.
- * libuv's |pending| alone would not do.  It is read without order, so this may
- * be ahead of the CAS: BUG_PENDING.  Behind |woken| nobody reads it before the
- * owner has cleared it. */
+ * - |woken| and |looking| are seq_cst where one side sets the first and looks
+ *   at the second, and the other side does the opposite;
+ * - |woken| is set and cleared by exchanges, so of two wakes, and a wake and
+ *   the turn that ends it, the later one sees what came before the other.  A
+ *   relaxed store could clear it behind the owner's look into the mailbox:
+ *   BUG_CLEARED_LATE;
+ * - libuv reads |pending| without order.  Ahead of the CAS that would not do:
+ *   BUG_PENDING.  But it comes behind a seq_cst look at |looking|, which comes
+ *   behind a seq_cst store. */
 
 #ifndef PRODUCERS
 #define PRODUCERS 2
 #endif
 #ifndef MESSAGES
 #define MESSAGES 2
+#endif
+#ifndef OWN
+#define OWN 1 /* 0: the owner pushes nothing */
 #endif
 #define TURN_MAIL 2 /* PLAIT__TURN_MAIL */
 
@@ -48,7 +57,7 @@
 byte pushed;
 byte next[OWN_CLOSED + 1];
 
-bool woken, fd;
+bool woken, looking, fd;
 byte pending; /* 1: about to write to fd, 2: written */
 
 /* What the model knows beyond the code. */
@@ -69,26 +78,32 @@ inline async_send() {
 }
 
 inline wake() {
+#ifdef BUG_LOOKS_FIRST
   if
-#ifdef BUG_PENDING
-  :: early
-  :: !early ->
+  :: looking -> woken = true
+  :: !looking -> woken = true; async_send()
+  fi
 #else
+  if
   :: woken
   :: d_step { !woken -> woken = true }
+    if
+    :: looking
+#ifdef BUG_PENDING
+    :: !looking && early
+    :: !looking && !early -> async_send()
+#else
+    :: !looking -> async_send()
 #endif
-    async_send()
+    fi
   fi
+#endif
 }
 
 inline async_io() {
   fd = false;
   if
-  :: pending == 2 -> /* 1 is waited for: uv__async_spin() */
-    pending = 0;
-#ifndef BUG_STAYS_WOKEN
-    woken = false /* loop_on_async() */
-#endif
+  :: pending == 2 -> pending = 0 /* 1 is waited for: uv__async_spin() */
   :: pending == 0
   fi
 }
@@ -197,13 +212,34 @@ inline turn_mail() {
 inline turn() {
   turn_mail();
   if /* a timer rings, a stream needs attention */
-  :: !did_turn -> did_turn = true; mail_in_batch(OWN_TURN)
+  :: did_event && !did_turn -> did_turn = true; mail_in_batch(OWN_TURN)
   :: true
   fi;
 #ifndef BUG_NO_REWAKE
   if
   :: taken != 0 || pushed != 0 -> wake()
   :: else
+  fi
+#endif
+}
+
+inline loop_turn() {
+#ifdef BUG_CLEARED_LATE
+  turn();
+  woken = false
+#else
+  woken = false;
+  turn()
+#endif
+}
+
+inline prepare() {
+  looking = true;
+  looking = false;
+#ifndef BUG_NOT_SEEN
+  if
+  :: woken -> loop_turn()
+  :: !woken
   fi
 #endif
 }
@@ -225,10 +261,17 @@ active [PRODUCERS] proctype producer() {
 active proctype owner() {
   byte taken, n, i, m, older, top;
   byte last[PRODUCERS + 1]; /* that came, of each thread */
-  bool early, did_event, did_turn, did_closed;
+  bool early, did_event = !OWN, did_turn = !OWN, did_closed = !OWN;
   do
-  :: ALL_DELIVERED -> break
-  :: !did_event || fd ->
+  :: true ->
+    if
+    :: prepare()
+    :: true /* nothing is expected */
+    fi;
+    if
+    :: ALL_DELIVERED -> break
+    :: !did_event || fd
+    fi;
     if
     :: !did_event -> /* plait__dispatch() */
       did_event = true;
@@ -243,7 +286,7 @@ active proctype owner() {
     :: fd -> async_io()
     :: !fd
     fi;
-    turn();
+    loop_turn();
     if /* plait__uv_tell_closed() */
 #ifdef BUG_CLOSED_UNWOKEN
     :: did_turn && !did_closed -> did_closed = true; mail_in_batch(OWN_CLOSED)

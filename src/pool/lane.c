@@ -30,10 +30,11 @@ struct plait__lane_thread {
   const plait__job *job; /* that runs */
   uint64_t idle_until_ns;
   bool idle, ended;
-  bool stuck;       /* its job was given up */
-  atomic_int fate;  /* while there is one */
-  unsigned senders; /* that are in lane_send() for it: it must not end.  Two are
-                       when it woke by itself meanwhile, and was idle again */
+  bool stuck;      /* its job was given up */
+  atomic_int fate; /* while there is one */
+  /* That are in lane_send() for it: it is not reaped.  Two are when it woke by
+   * itself meanwhile, and was idle again. */
+  unsigned senders;
 };
 
 /* ---- the lock ------------------------------------------------------------ */
@@ -65,6 +66,24 @@ static void queue_remove(plait__lane *lane, plait__job *job) {
   job->queued = false;
 }
 
+static void jobs_drop(plait__job *job, int code) {
+  while (job != NULL) {
+    plait__job *next = job->next;
+    job->dropped(job, code);
+    job = next;
+  }
+}
+
+/* Under the lock: all that is queued, as a list. */
+static plait__job *queue_take_all(plait__lane *lane) {
+  plait__job *first = lane->first;
+  for (plait__job *job = first; job != NULL; job = job->next)
+    job->queued = false;
+  lane->first = lane->last = NULL;
+  lane->queued = 0;
+  return first;
+}
+
 /* ---- threads ------------------------------------------------------------- */
 
 static void idle_add(plait__lane_thread *t) {
@@ -84,13 +103,10 @@ static void idle_remove(plait__lane_thread *t) {
   t->lane->idle--;
 }
 
-/* Under the lock: |t|, or NULL, is on its way.  plait__lane_send() has to
- * follow, without the lock. */
-static plait__lane_thread *lane_on_its_way(plait__lane *lane,
-                                           plait__lane_thread *t) {
-  lane->waking = t;
-  if (t != NULL)
-    t->senders++;
+/* Under the lock: lane_send() has to follow for |t|, without the lock. */
+static plait__lane_thread *lane_on_its_way(plait__lane_thread *t) {
+  t->lane->waking = t;
+  t->senders++;
   return t;
 }
 
@@ -104,7 +120,7 @@ static plait__lane_thread *lane_grow(plait__lane *lane) {
   t->next = lane->all;
   lane->all = t;
   lane->threads++;
-  return lane_on_its_way(lane, t);
+  return lane_on_its_way(t);
 }
 
 /* Under the lock: the thread to send for what is queued, or NULL. */
@@ -114,7 +130,7 @@ static plait__lane_thread *lane_choose(plait__lane *lane) {
     return NULL;
   if (t != NULL) {
     idle_remove(t);
-    return lane_on_its_way(lane, t);
+    return lane_on_its_way(t);
   }
   if (lane->threads < lane->options.threads_max)
     return lane_grow(lane);
@@ -131,7 +147,7 @@ static void lane_reap(plait__lane *lane) {
   plait__lane_lock(lane);
   while (*at != NULL) {
     plait__lane_thread *t = *at;
-    if (t->ended) {
+    if (t->ended && t->senders == 0) {
       *at = t->next;
       t->next = ended;
       ended = t;
@@ -163,22 +179,24 @@ static int lane_start(plait__lane_thread *t) {
   return code;
 }
 
-/* Under the lock: |t| was sent for, with |code|.  One that could not be started
- * has ended; whoever became idle meanwhile has to go instead, and is returned.
- */
-static plait__lane_thread *lane_sent(plait__lane_thread *t, int code) {
+/* Under the lock: |t| could not be started, so it has ended.  Whoever became
+ * idle meanwhile has to go instead, and is returned.  If there is no thread at
+ * all, what is queued would wait for ever. */
+static plait__lane_thread *lane_miss(plait__lane_thread *t,
+                                     plait__job **ret_stranded) {
   plait__lane *lane = t->lane;
-  t->senders--;
-  if (code == 0)
-    return NULL;
   t->ended = true;
   lane->threads--;
   lane->waking = NULL;
+  if (lane->threads == 0)
+    *ret_stranded = queue_take_all(lane);
   return lane->idle_first != NULL ? lane_choose(lane) : NULL;
 }
 
 /* Wakes or starts |t|, if any. */
 static int lane_send(plait__lane *lane, plait__lane_thread *t) {
+  plait__lane_thread *instead = NULL;
+  plait__job *stranded = NULL;
   int code = 0;
   if (t == NULL)
     return 0;
@@ -187,28 +205,28 @@ static int lane_send(plait__lane *lane, plait__lane_thread *t) {
   else
     code = lane_start(t);
   plait__lane_lock(lane);
-  plait__lane_thread *instead = lane_sent(t, code);
+  t->senders--;
+  if (code != 0)
+    instead = lane_miss(t, &stranded);
   plait__lane_unlock(lane);
+  jobs_drop(stranded, code);
   (void)lane_send(lane, instead); /* which only wakes */
   return code;
 }
 
 /* ---- a thread's step ----------------------------------------------------- */
 
-/* Under the lock: there is nothing to do.  Who is being sent for must not end,
- * and its time begins anew. */
+/* Under the lock: there is nothing to do. */
 static uint64_t thread_rest(plait__lane_thread *t) {
   plait__lane *lane = t->lane;
   uint64_t now_ns = lane->os->now_ns();
-  bool sent_for = t->senders > 0;
   bool spare = lane->threads > lane->options.threads_min &&
                lane->options.idle_ms != PLAIT_UNLIMITED;
-  if (!t->idle || sent_for)
-    t->idle_until_ns = now_ns + (uint64_t)lane->options.idle_ms * 1000000;
-  if (!t->idle)
+  if (!t->idle) {
     idle_add(t);
-  bool over = lane->closing || (spare && now_ns >= t->idle_until_ns);
-  if (!over || sent_for)
+    t->idle_until_ns = now_ns + (uint64_t)lane->options.idle_ms * 1000000;
+  }
+  if (!lane->closing && !(spare && now_ns >= t->idle_until_ns))
     return spare ? t->idle_until_ns : UINT64_MAX;
   idle_remove(t);
   lane->threads--;
@@ -307,35 +325,6 @@ void plait__lane_init(plait__lane *lane, const plait__os *os,
   atomic_flag_clear(&lane->lock);
 }
 
-static void lane_drop(plait__job *job, int code) {
-  while (job != NULL) {
-    plait__job *next = job->next;
-    job->dropped(job, code);
-    job = next;
-  }
-}
-
-/* Under the lock: all that is queued, as a list. */
-static plait__job *lane_take_all(plait__lane *lane) {
-  plait__job *first = lane->first;
-  for (plait__job *job = first; job != NULL; job = job->next)
-    job->queued = false;
-  lane->first = lane->last = NULL;
-  lane->queued = 0;
-  return first;
-}
-
-/* A thread could not be started, and |code| says why.  If there is none at all,
- * what others have queued meanwhile would wait for ever. */
-static void lane_look_after(plait__lane *lane, int code) {
-  plait__job *stranded = NULL;
-  plait__lane_lock(lane);
-  if (lane->threads == 0)
-    stranded = lane_take_all(lane);
-  plait__lane_unlock(lane);
-  lane_drop(stranded, code);
-}
-
 /* Under the lock: |job| is queued, if there is a thread; |ret| is to be sent
  * for in any case. */
 static int lane_queue(plait__lane *lane, plait__job *job,
@@ -373,8 +362,6 @@ int plait__lane_push(plait__lane *lane, plait__job *job) {
     if (code != 0)
       return code;
     code = lane_send(lane, t);
-    if (code != 0)
-      lane_look_after(lane, code);
   } while (nobody && code == 0);
   return nobody ? code : 0;
 }
@@ -397,6 +384,7 @@ uint64_t plait__lane_began(plait__lane *lane, const plait__job *job) {
 
 void plait__lane_abandon(plait__lane *lane, const plait__job *job) {
   plait__lane_thread *next = NULL;
+  plait__job *stranded = NULL;
   plait__lane_lock(lane);
   for (plait__lane_thread *t = lane->all; t != NULL; t = t->next)
     if (t->job == job && !t->stuck && lane->stuck < lane->options.stuck_max) {
@@ -407,19 +395,19 @@ void plait__lane_abandon(plait__lane *lane, const plait__job *job) {
       lane_hold(lane, job, false);
       next = lane_choose(lane);
     }
-  bool nobody = lane->threads == 0 && lane->queued > 0;
+  if (lane->threads == 0) /* no memory for another one */
+    stranded = queue_take_all(lane);
   plait__lane_unlock(lane);
-  int code = nobody ? PLAIT_ENOMEM : lane_send(lane, next);
-  if (code != 0)
-    lane_look_after(lane, code);
+  jobs_drop(stranded, PLAIT_ENOMEM);
+  lane_send(lane, next);
 }
 
 void plait__lane_cut(plait__lane *lane) {
   plait__lane_lock(lane);
-  plait__job *job = lane_take_all(lane);
+  plait__job *job = queue_take_all(lane);
   atomic_store(&lane->cut, true);
   plait__lane_unlock(lane);
-  lane_drop(job, PLAIT_ECANCELED);
+  jobs_drop(job, PLAIT_ECANCELED);
 }
 
 int plait__lane_running(plait__lane *lane, const char **ret_name,

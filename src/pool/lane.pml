@@ -3,16 +3,20 @@
  *
  *   here            there (lane.c)
  *   choose()        lane_choose(), with lane_grow() and lane_on_its_way()
- *   send(), start() lane_send() with lane_sent(), lane_start(), lane_reap()
- *   push()          plait__lane_push(), with lane_queue(), lane_look_after()
+ *   send(), start() lane_send(), with lane_start() and lane_reap()
+ *   miss()          lane_miss(), in lane_send()
+ *   push()          plait__lane_push(), with lane_queue()
  *   rest(), take()  thread_rest(), thread_take()
+ *   done()          thread_run() when the job has returned, with thread_done()
  *   thread          thread_step() in a worker, whose parks ../uv/worker.pml is
  *                   about: |notified| is what a wake leaves
  *   finish()        a job's |finished|: who waits for it is told, or, as that
  *                   of a strand does, it queues the job again
  *   pusher          reactors, and threads that post to a strand
  *   cutter          plait__lane_cut()
- *   freer           plait__lane_fini(), when nobody pushes and all is told
+ *   abandoner       plait__lane_abandon(), of any job that runs
+ *   freer           plait__lane_fini() with lane_orphan(), when nobody pushes
+ *                   and all jobs that anybody waits for are told
  *
  * Jobs are at ADDRESSES, and one that was told of is used for another job.
  * Memory for a thread is there ALLOCATIONS times.  FAILS threads do not start.
@@ -25,7 +29,7 @@
  * the lock is one step.  The C code is as good as that: the lock is an acquire
  * and a release, and all but |worker| is read and written under it.  |worker|
  * is set before its thread runs, and read by those who have chosen that thread,
- * under the lock, after it has run; |cut| is seq_cst. */
+ * under the lock, after it has run.  |cut| and |fate| are seq_cst. */
 
 #ifndef PUSHERS
 #define PUSHERS 2
@@ -51,6 +55,9 @@
 #ifndef ALLOCATIONS
 #define ALLOCATIONS 3 /* at most */
 #endif
+#ifndef ABANDONS
+#define ABANDONS 0
+#endif
 #define ADDRESSES 2
 
 /* Threads and jobs are numbers; 0 is NULL. */
@@ -60,8 +67,11 @@ bool cut, closing;
 
 /* Of each thread. */
 #define N 4
-bool all[N], idle[N], ended[N], worker[N], notified[N];
+bool all[N], idle[N], ended[N], worker[N], notified[N], stuck[N];
 byte senders[N];
+byte job_of[N]; /* that runs */
+mtype = { WORKING, RETURNED, ORPHANED };
+mtype fate[N];
 
 /* What the model knows beyond the code. */
 bool on_way[N]; /* chosen, and has not looked since */
@@ -71,6 +81,7 @@ byte pusher_of[ADDRESSES + 1]; /* of whose push nothing was told yet */
 byte untold, fails, agains, finished;
 bool scarce; /* a thread could not be had */
 bool walks; /* the freer goes through |all| */
+bool gone;  /* the lane's memory */
 
 #define IDLE (idle[1] || idle[2] || idle[3])
 #define SENDERS (senders[1] + senders[2] + senders[3])
@@ -144,14 +155,20 @@ inline drop_all() {
 /* ---- without it ---------------------------------------------------------- */
 
 /* One at a time, where the code takes all that have ended. */
+#ifdef BUG_REAPED
+#define REAPABLE(t) (all[t] && ended[t])
+#else
+#define REAPABLE(t) (all[t] && ended[t] && senders[t] == 0)
+#endif
+
 inline reap() {
   do
   :: atomic {
       assert(!walks);
       if
-      :: all[1] && ended[1] -> z = 1
-      :: all[2] && ended[2] -> z = 2
-      :: all[3] && ended[3] -> z = 3
+      :: REAPABLE(1) -> z = 1
+      :: REAPABLE(2) -> z = 2
+      :: REAPABLE(3) -> z = 3
       :: else -> break
       fi;
       all[z] = false
@@ -162,7 +179,7 @@ inline reap() {
 
 inline join(t) {
   !worker[t] || over[t];
-  d_step { assert(senders[t] == 0); freed[t] = true }
+  d_step { assert(!freed[t]); freed[t] = true }
 }
 
 inline wake(t) {
@@ -186,7 +203,7 @@ inline start(t) {
   assert(!freed[t]);
   if
   :: worker[t] = true; run thread(t); sent(t)
-  :: fails < FAILS -> fails++; failed = true; sent_in_vain(t)
+  :: fails < FAILS -> fails++; failed = true; miss(t)
   fi;
 #ifdef BUG_REAP_LATE
   reap()
@@ -206,7 +223,7 @@ inline sent(t) {
 }
 
 /* |t| becomes the one to be sent instead. */
-inline sent_in_vain(t) {
+inline miss(t) {
   atomic {
     sent_for = t;
     sent(t);
@@ -216,6 +233,12 @@ inline sent_in_vain(t) {
     threads--;
     waking = 0;
     scarce = true;
+#ifndef BUG_STRANDED
+    if
+    :: threads == 0 -> drop_all()
+    :: threads > 0
+    fi;
+#endif
 #ifndef BUG_START_FORGETS
     if
     :: IDLE && nempty(queue) -> choose_idle(t)
@@ -244,7 +267,7 @@ inline push(job) {
     :: else -> send(t)
     fi;
     if
-    :: failed -> look_after(); failed = nobody; break
+    :: failed -> failed = nobody; break
     :: !failed && !nobody -> break
     :: !failed && nobody
     fi
@@ -252,14 +275,6 @@ inline push(job) {
   nobody = false
 }
 
-inline look_after() {
-  atomic {
-    if
-    :: threads == 0 -> drop_all()
-    :: threads > 0
-    fi
-  }
-}
 #else
 /* If there is no thread, the job is looked for and taken out again. */
 inline push(job) {
@@ -297,7 +312,7 @@ inline push(job) {
 /* Its idle time is over only if it was idle before. */
 inline rest() {
   until = threads > THREADS_MIN;
-  stop = senders[self] == 0 && (closing || (idle[self] && until && late));
+  stop = closing || (idle[self] && until && late);
   idle[self] = true;
   if
   :: stop -> idle[self] = false; threads--; ended[self] = true
@@ -308,28 +323,56 @@ inline rest() {
 inline take() {
   idle[self] = false;
   queue ? job;
+  job_of[self] = job;
+  fate[self] = WORKING;
   choose(t)
 }
 
-/* In a thread of the lane there is one.  Who is to be sent for remains in |t|.
- */
+/* Who is second, this or the freer, cleans up. */
+inline done() {
+#ifdef BUG_FATE
+  stop = fate[self] == ORPHANED;
+  fate[self] = RETURNED;
+#else
+  d_step { stop = fate[self] == ORPHANED; fate[self] = RETURNED }
+#endif
+  if
+  :: stop -> d_step { assert(!freed[self]); freed[self] = true; job = 0 }
+  :: !stop -> finish()
+  fi
+}
+
+/* Who is to be sent for remains in |t|. */
+inline finish() {
+  atomic {
+    assert(!gone && !freed[self] && t == 0);
+    job_of[self] = 0;
+    if
+    :: stuck[self] ->
+      stuck[self] = false;
+      ended[self] = true;
+      stop = true;
+      pusher_of[job] = 0; /* nobody waits for it */
+      job = 0
+    :: !stuck[self] -> tell(job); job = 0
+    :: !stuck[self] && agains < AGAIN -> agains++
+    fi
+  }
+  if
+  :: job == 0
+  :: job != 0 -> push_again()
+  fi
+}
+
 inline push_again() {
   atomic {
-    assert(threads > 0 && t == 0);
     if
     :: cut -> tell(job)
     :: !cut -> queue ! job; choose(t)
     fi;
+    job = 0;
     check()
   }
-}
-
-inline finish() {
-  if
-  :: agains < AGAIN -> agains++; push_again()
-  :: d_step { tell(job) }
-  fi;
-  job = 0
 }
 
 proctype thread(byte self) {
@@ -355,14 +398,14 @@ proctype thread(byte self) {
     }
     if
     :: stop -> break
-    :: job != 0 ->
+    :: !stop && job != 0 ->
     sending:
       send(t);
       if
-      :: job != 0 -> finish(); goto sending
-      :: job == 0
-      fi;
-      d_step { z = 0; failed = false }
+      :: job != 0 -> done(); goto sending
+      :: job == 0 && stop -> break
+      :: job == 0 && !stop -> d_step { z = 0; failed = false }
+      fi
     :: !stop && job == 0 ->
       if
       :: d_step { notified[self] -> notified[self] = false }
@@ -404,21 +447,65 @@ active [CUTS] proctype cutter() {
   atomic { cut = true; drop_all() }
 }
 
+/* Nobody waits any more. */
+inline abandon(i) {
+  job_of[i] != 0 && !stuck[i] -> stuck[i] = true
+}
+
+active [ABANDONS] proctype abandoner() {
+  byte t, sent_for, z, j;
+  bool failed;
+  atomic {
+    if
+    :: abandon(1)
+    :: abandon(2)
+    :: abandon(3)
+    :: finished == PUSHERS && untold == 0 -> goto end
+    fi;
+    untold--;
+    threads--;
+    if
+    :: nempty(queue) && waking == 0 -> assert(!IDLE); grow(t)
+    :: empty(queue) || waking != 0
+    fi;
+    if
+    :: threads == 0 -> drop_all()
+    :: threads > 0
+    fi;
+    check()
+  }
+  send(t);
+end:
+  skip
+}
+
 active proctype freer() {
   byte t;
+  bool returned;
   finished == PUSHERS && untold == 0;
   closing = true;
   d_step { SENDERS == 0 -> walks = true }
   t = 1;
   do
+  :: t > ALLOCATIONS -> break
+  :: t <= ALLOCATIONS && !all[t] -> t++
   :: t <= ALLOCATIONS && all[t] ->
     if
-    :: worker[t] -> wake(t)
-    :: !worker[t]
+    :: job_of[t] != 0 ->
+      d_step { returned = fate[t] == RETURNED; fate[t] = ORPHANED }
+    :: job_of[t] == 0 -> returned = true
     fi;
-    join(t);
+    if
+    :: returned && worker[t] -> wake(t); join(t)
+    :: returned && !worker[t] -> join(t)
+    :: !returned /* it is left to itself */
+    fi;
     t++
-  :: t <= ALLOCATIONS && !all[t] -> t++
-  :: t > ALLOCATIONS -> break
+  od;
+  gone = true;
+  t = 1;
+  do /* nothing is left of any thread, once all jobs have returned */
+  :: t <= allocated -> freed[t]; t++
+  :: t > allocated -> break
   od
 }

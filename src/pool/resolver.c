@@ -116,39 +116,29 @@ static bool name_is_good(const char *name) {
   return part > 0 && len <= PLAIT_NAME_MAX;
 }
 
-/* A word, or a number that is a port: systems take others, and cut them. */
+/* A name, or a number of a port: the system takes 65,616 for 80. */
 static bool service_is_good(const char *service) {
-  size_t len = strlen(service), digits = 0;
-  uint32_t port = 0;
-  for (; service[digits] >= '0' && service[digits] <= '9'; digits++)
-    if (port <= UINT16_MAX)
-      port = port * 10 + (uint32_t)(service[digits] - '0');
-  return len > 0 && len <= PLAIT_NAME_MAX &&
-         (digits < len || port <= UINT16_MAX);
-}
-
-static bool family_is_ip(uint8_t family) {
-  return family == PLAIT_IPV4 || family == PLAIT_IPV6;
+  unsigned number = 0;
+  size_t len = strlen(service);
+  if (len == 0 || len > PLAIT_NAME_MAX)
+    return false;
+  for (const char *c = service; number <= UINT16_MAX; c++) {
+    if (*c < '0' || *c > '9')
+      return true;
+    number = number * 10 + (unsigned)(*c - '0');
+  }
+  return false;
 }
 
 static int query_check(const plait_query *query) {
-  const char *name = query->name, *service = query->service;
   plait_address address;
-  if (name == NULL && !family_is_ip(query->address.family))
-    return plait__fail(PLAIT_EINVAL, "resolve: not an IP address");
-  if (name == NULL)
+  if (query->name == NULL) {
+    uint8_t family = query->address.family;
+    return family == PLAIT_IPV4 || family == PLAIT_IPV6 ? 0 : PLAIT_EINVAL;
+  }
+  if (plait_address_parse(query->name, 0, &address) == 0)
     return 0;
-  if (query->family != 0 && !family_is_ip(query->family))
-    return plait__fail(PLAIT_EINVAL, "resolve %.80s: family %u is no IP", name,
-                       query->family);
-  if (service != NULL && !service_is_good(service))
-    return plait__fail(PLAIT_EINVAL,
-                       "resolve %.80s: this is no service: \"%.80s\"", name,
-                       service);
-  if (plait_address_parse(name, 0, &address) != 0 && !name_is_good(name))
-    return plait__fail(PLAIT_EINVAL, "resolve: this is no name: \"%.80s\"",
-                       name);
-  return 0;
+  return name_is_good(query->name) ? 0 : PLAIT_EINVAL;
 }
 
 /* The owner's connection is over. */
@@ -211,9 +201,13 @@ int plait_resolve(plait_resolver *resolver, plait_transport *owner,
     return plait__fail(PLAIT_EINVAL, "resolve: not in a callback");
   if (owner != NULL)
     r = plait__stream_of(owner)->reactor;
+  if (query->name != NULL && query->service != NULL &&
+      !service_is_good(query->service))
+    return plait__fail(PLAIT_EINVAL, "resolve: this is no service: \"%.80s\"",
+                       query->service);
   int code = query_check(query);
   if (code != 0)
-    return code;
+    return plait__fail(code, "resolve: this is no name: \"%.80s\"", name);
   if (atomic_load(&resolver->cut))
     code = PLAIT_ECANCELED;
   else if (atomic_load(&resolver->waiting) >= PLAIT__QUERIES_MAX)

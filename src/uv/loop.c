@@ -23,6 +23,9 @@ static void loop_on_async(uv_async_t *async) {
   (void)async;
 }
 
+/* By an exchange, which has its place among those of plait__uv_wake(): what a
+ * wake that it ends is about is seen by the turn.  A store could go behind the
+ * look into the mailbox, and end a wake that came between the two. */
 static void loop_turn(plait__loop *loop) {
   atomic_exchange(&loop->woken, false);
   plait__turn(loop->uv.data);

@@ -1,15 +1,19 @@
 /* A model of how workers park, for spin: a wake that comes while a step runs,
- * or on the way to the park, is not lost, and the worker ends.
+ * or on the way to the park, is not lost; the worker ends, and is freed once.
  *
  *   here           there (worker.c)
- *   step()         a step: it takes what there is to do, as lane.c does
- *   park()         worker_park() with worker_wait()
+ *   step()         a step: it takes what there is to do, as lane.c does, and
+ *                  may take its time
+ *   park()         worker_park() with worker_wait(); how long it looks before,
+ *                  in plait__uv_wait_a_moment(), is its own business
  *   cond_wait()    pthread_cond_wait(), pthread_cond_timedwait(): both may
  *                  also return without a reason, the latter when time is up
  *   wake()         plait__uv_worker_wake()
  *   worker         worker_main()
  *   waker          threads that leave something to do, and wake
- *   joiner         the thread that ends and joins the worker
+ *   ender          the thread that joins the worker (plait__uv_worker_join()),
+ *                  or, while a step takes its time and is told to be the last
+ *                  one, detaches it (plait__uv_worker_detach())
  *
  * Only so many parks have a deadline, and one wait ends without a reason: else
  * these would make up for what is lost.
@@ -18,12 +22,14 @@
  * deadline, and there is something to do; or (LIVE) as a fair run that does not
  * end.
  *
- * Memory order: the model is sequentially consistent.  |state| is seq_cst
- * throughout and the rest is the mutex's.  One place would not do for any
- * step: when time is up, RUNNING is stored over a NOTIFIED that was not read,
- * so nothing orders the step that follows behind what its waker did.  It is
- * enough for a step that begins with a lock under which its wakers have left
- * what there is to do, and that of a lane does (see ../pool/lane.pml). */
+ * Memory order: the model is sequentially consistent.  |state| and |fate| are
+ * seq_cst where they are changed, and the rest is the mutex's.  In two places
+ * this would not do for any step: when time is up, and when the look before the
+ * park, which is relaxed, has found NOTIFIED.  Then RUNNING is stored, and what
+ * it overwrites was not acquired, so nothing orders the step that follows
+ * behind what its waker did.  It is enough for a step that begins with a lock
+ * under which its wakers have left what there is to do, as that of a lane does:
+ * if it had the lock before a waker, that one's wake comes behind the store. */
 
 #ifndef WAKERS
 #define WAKERS 2
@@ -38,13 +44,17 @@ mtype = { AGAIN, UNTIL, EVER, STOP };
 mtype state = RUNNING;
 bool mutex, waiting, signalled;
 
+mtype = { RUNS, ENDED, DETACHED };
+mtype fate = RUNS;
+
 /* What the wakers and the step share, under a lock of their own. */
 byte todo;
-bool closing;
+bool closing, working, orphaned;
 
 /* What the model knows beyond the code. */
 byte finished; /* wakers */
-bool ended, joined;
+bool gone;     /* the thread */
+bool freed;    /* the worker */
 
 inline lock() {
   d_step { !mutex -> mutex = true }
@@ -74,8 +84,12 @@ inline cond_signal() {
   }
 }
 
+inline free() {
+  d_step { assert(!freed && !waiting); freed = true }
+}
+
 inline wake() {
-  assert(!joined);
+  assert(!freed);
 #ifdef BUG_NOT_NOTED
   d_step {
     was = state;
@@ -101,7 +115,8 @@ inline wake() {
 
 inline step() {
   if
-  :: d_step { todo > 0 -> todo = 0 } answer = AGAIN
+  :: d_step { todo > 0 -> todo = 0; working = true }
+    d_step { working = false; answer = (orphaned -> STOP : AGAIN) }
   :: d_step { todo == 0 && closing -> answer = STOP }
   :: d_step { todo == 0 && !closing && naps < NAPS -> answer = UNTIL; naps++ }
   :: d_step { todo == 0 && !closing -> answer = EVER }
@@ -109,6 +124,13 @@ inline step() {
 }
 
 inline park() {
+  if
+  :: state == NOTIFIED -> state = RUNNING /* it came while it looked */
+  :: true -> park_really()
+  fi
+}
+
+inline park_really() {
   lock();
 #ifdef BUG_NOT_SEEN
   state = PARKED;
@@ -135,13 +157,25 @@ active proctype worker() {
   byte naps;
   do
   :: step();
+    assert(!freed);
     if
     :: answer == AGAIN
     :: answer == UNTIL || answer == EVER -> park()
     :: answer == STOP -> break
     fi
   od;
-  ended = true
+  assert(!freed);
+#ifdef BUG_FATE
+  was = fate;
+  fate = ENDED;
+#else
+  d_step { was = fate; fate = ENDED }
+#endif
+  if
+  :: was == DETACHED -> free()
+  :: else
+  fi;
+  gone = true
 }
 
 active [WAKERS] proctype waker() {
@@ -154,15 +188,24 @@ active [WAKERS] proctype waker() {
   finished++
 }
 
-active proctype joiner() {
+active proctype ender() {
   mtype was;
   finished == WAKERS;
-  closing = true;
-  wake();
-  ended -> joined = true;
-  assert(todo == 0)
+  if
+  :: d_step { working -> orphaned = true }
+    d_step { was = fate; fate = DETACHED }
+    if
+    :: was == ENDED -> free()
+    :: else
+    fi;
+    freed && gone
+  :: closing = true;
+    wake();
+    gone -> free();
+    assert(todo == 0)
+  fi
 }
 
 #ifdef LIVE
-ltl is_joined { <> joined }
+ltl is_freed { <> (freed && gone) }
 #endif
