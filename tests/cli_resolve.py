@@ -54,6 +54,34 @@ class Resolving(unittest.TestCase):
         self.assertEqual(len(err.splitlines()), 1)
         self.assertIn("this is no name", err)
 
+    def test_json_is_utf_8(self):
+        status, out, err = resolve("--json", "\u00e9..\u20ac", "a..\x01\\",
+                                   b"a..\xe9")
+        self.assertEqual((status, err), (1, ""))
+        self.assertEqual([json.loads(line)["asked"]
+                          for line in out.splitlines()],
+                         ["\u00e9..\u20ac", "a..\x01\\", "a..\ufffd"])
+
+    def test_lines_that_are_no_names(self):
+        """Each is told, and the next one is asked for."""
+        status, out, err = resolve(
+            text="127.0.0.1\0.test\n" + "a" * 20000 + "\n127.0.0.1\n")
+        self.assertEqual((status, out), (1, "127.0.0.1: localhost\n"))
+        self.assertEqual(len(err.splitlines()), 2, err)
+        self.assertIn('this is no name: "127.0.0.1 .test"', err)
+        self.assertIn("a line of more than 16384 bytes", err)
+
+    def test_full_disk(self):
+        for words, text in ((["127.0.0.1"] * 2, ""), ([], "127.0.0.1\n" * 5000)):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run(
+                    [PLAIT, "resolve", *words], text=True, input=text,
+                    stdout=full, stderr=subprocess.PIPE,
+                    timeout=run.DEADLINE_S, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stderr, "plait: resolve: standard output "
+                                          "did not take all of it\n")
+
     def test_family(self):
         status, out, err = resolve("--family", "4", "localhost")
         self.assertEqual((status, out, err), (0, "localhost: 127.0.0.1\n", ""))

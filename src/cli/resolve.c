@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "utf8.h"
 
 enum { RESOLVE_AT_ONCE = 1024 };
 
@@ -81,6 +82,7 @@ struct resolving {
   plait_transport *input; /* NULL: the words */
   bool ended;             /* so has the input */
   bool any_failed;
+  bool broken; /* nobody takes the output */
 };
 
 /* The first step, on the reactor. */
@@ -98,14 +100,19 @@ struct item {
 
 /* ---- answers ----------------------------------------------------------- */
 
+/* What is not UTF-8 has no place in JSON. */
 static void print_json_text(const char *text) {
+  const plait_slice whole = {(const uint8_t *)text, strlen(text)};
+  bool malformed = utf8_check(whole) == UTF8_MALFORMED;
   putchar('"');
   for (; *text != '\0'; text++) {
     unsigned char c = (unsigned char)*text;
     if (c == '"' || c == '\\') {
       printf("\\%c", c);
-    } else if (c < ' ' || c > '~') {
+    } else if (c < ' ' || c == 0x7f) {
       printf("\\u%04x", c);
+    } else if (c > 0x7f && malformed) {
+      fputs("\\ufffd", stdout);
     } else {
       putchar(c);
     }
@@ -155,13 +162,21 @@ static void print_answer(const struct item *item) {
 }
 
 static void print_result(struct item *item, int code) {
-  item->resolving->any_failed |= code != 0;
-  if (item->resolving->options->json) {
+  struct resolving *r = item->resolving;
+  r->any_failed |= code != 0;
+  if (r->broken) {
+    return;
+  }
+  if (r->options->json) {
     print_json(item, code);
   } else if (code == 0) {
     print_answer(item);
   } else {
     fprintf(stderr, "plait: %s\n", plait_error_detail());
+  }
+  if (ferror(stdout)) {
+    r->broken = true;
+    plait_runtime_stop(r->runtime);
   }
 }
 
@@ -182,14 +197,21 @@ static void resolve_answered(plait_query *query, int code) {
 
 /* An address is asked for its name, anything else for its addresses. */
 static void resolve_ask(struct resolving *r, const char *text, size_t len) {
+  plait_resolver *resolver = plait_runtime_resolver(r->runtime);
   struct item *item = calloc(1, sizeof *item + len + 1);
-  if (item == NULL) {
+  if (item == NULL || resolver == NULL) {
+    free(item);
     fprintf(stderr, "plait: resolve: out of memory\n");
     r->any_failed = true;
     return;
   }
   item->resolving = r;
   memcpy(item->text, text, len);
+  for (size_t i = 0; i < len; i++) {
+    if (text[i] == '\0') {
+      item->text[i] = ' '; /* else what comes before it would be asked for */
+    }
+  }
   item->query = (plait_query){.name = item->text,
                               .family = r->options->family,
                               .timeout_ms = r->options->timeout_ms,
@@ -198,8 +220,7 @@ static void resolve_ask(struct resolving *r, const char *text, size_t len) {
   if (plait_address_parse(item->text, 0, &item->query.address) == 0) {
     item->query.name = NULL;
   }
-  int code =
-      plait_resolve(plait_runtime_resolver(r->runtime), NULL, &item->query);
+  int code = plait_resolve(resolver, NULL, &item->query);
   if (code != 0) {
     print_result(item, code);
     free(item);
@@ -241,7 +262,7 @@ static void input_made(plait_protocol *p) {
 
 static void input_line(plait_line *line, plait_slice text) {
   struct resolving *r = resolving_of(&line->base);
-  while (text.len > 0 && strchr(" \t\r", text.data[text.len - 1]) != NULL) {
+  while (text.len > 0 && memchr(" \t\r", text.data[text.len - 1], 3) != NULL) {
     text.len--;
   }
   if (text.len > 0) {
@@ -250,6 +271,15 @@ static void input_line(plait_line *line, plait_slice text) {
   if (r->in_flight >= RESOLVE_AT_ONCE) {
     plait_pause_reading(line->base.transport);
   }
+}
+
+static void input_too_long(plait_line *line, size_t seen) {
+  struct resolving *r = resolving_of(&line->base);
+  (void)seen;
+  fprintf(stderr, "plait: resolve: a line of more than %d bytes is no name\n",
+          PLAIT_LINE_BYTES_MAX);
+  r->any_failed = true;
+  plait_line_skip(line);
 }
 
 static void input_ended(plait_protocol *p) {
@@ -279,7 +309,8 @@ static const plait_line_ops input_ops =
                    .base.connection_made = input_made,
                    .base.eof_received = input_ended,
                    .base.connection_lost = input_lost,
-                   .line_received = input_line);
+                   .line_received = input_line,
+                   .line_too_long = input_too_long);
 
 /* ---- running ----------------------------------------------------------- */
 
@@ -300,7 +331,7 @@ static int resolve(struct resolving *r) {
   }
   int status = code < 0 ? failed(code) : STATUS_DONE;
   plait_runtime_free(r->runtime);
-  if (fflush(stdout) != 0) {
+  if (fflush(stdout) != 0 || ferror(stdout)) {
     fprintf(stderr, "plait: resolve: standard output did not take all of it\n");
     return STATUS_FAILED;
   }

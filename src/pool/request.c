@@ -107,6 +107,12 @@ static void call_run(plait_call *call, plait_protocol *p) {
   request_end(plait_container_of(call, plait__request, call));
 }
 
+static void call_drop(plait_call *call) {
+  plait__request *request = plait_container_of(call, plait__request, call);
+  request->code = PLAIT_ECLOSED;
+  request_end(request);
+}
+
 static void request_send(plait__request *request) {
   if (request->owner.id == 0) {
     request->answer.deliver = answer_deliver;
@@ -114,7 +120,7 @@ static void request_send(plait__request *request) {
     return;
   }
   request->call.run = call_run;
-  request->call.drop = NULL;
+  request->call.drop = call_drop;
   if (plait_handle_call(request->owner, &request->call) != 0)
     plait__request_unref(request);
 }
