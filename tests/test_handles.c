@@ -4,11 +4,13 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "contract/contract.h"
 #include "core/runtime.h"
 #include "handles/storm.h"
 #include "support/require.h"
+#include "support/runtime.h"
 
 enum { DEADLINE_S = 300, OPERATIONS = 200000, MAILBOX = 1 << 20 };
 
@@ -100,13 +102,13 @@ static void drop_call(plait_call *call) {
 
 START_TEST(posts_without_a_run_are_dropped) {
   plait_call one = {.run = count_call, .drop = drop_call}, two = one;
-  plait_runtime *runtime;
-  ck_assert_int_eq(plait_runtime_new(NULL, &runtime), 0);
-  plait_reactor *r = plait_runtime_reactor(runtime, 0);
+  plait_runtime *first;
+  ck_assert_int_eq(plait_runtime_new(NULL, &first), 0);
+  plait_reactor *r = plait_runtime_reactor(first, 0);
   ck_assert_int_eq(plait_reactor_post(r, &one), 0);
   ck_assert_int_eq(plait_reactor_post(r, &two), 0);
   ck_assert_uint_eq(calls, 0);
-  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+  ck_assert_int_eq(plait_runtime_free(first), 0);
   ck_assert_uint_eq(calls, 200);
 }
 END_TEST
@@ -114,15 +116,15 @@ END_TEST
 START_TEST(posts_before_a_run_are_run) {
   plait_call one = {.run = count_call, .drop = drop_call}, two = one;
   plait_runtime_options options = {.reactors = 2};
-  plait_runtime *runtime;
-  ck_assert_int_eq(plait_runtime_new(&options, &runtime), 0);
-  plait_reactor *r = plait_runtime_reactor(runtime, 1);
+  plait_runtime *first;
+  ck_assert_int_eq(plait_runtime_new(&options, &first), 0);
+  plait_reactor *r = plait_runtime_reactor(first, 1);
   ck_assert_int_eq(plait_reactor_post(r, &one), 0);
   ck_assert_int_eq(plait_reactor_post(r, &two), 0);
-  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_int_eq(plait_run(first), 0);
   ck_assert_uint_eq(calls, 2);
-  ck_assert_int_eq(plait_run(runtime), PLAIT_EINVAL);
-  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+  ck_assert_int_eq(plait_run(first), PLAIT_EINVAL);
+  ck_assert_int_eq(plait_runtime_free(first), 0);
   ck_assert_uint_eq(calls, 2);
 }
 END_TEST
@@ -284,6 +286,66 @@ START_TEST(slots_are_recycled) {
 }
 END_TEST
 
+/* ---- a stop --------------------------------------------------------------*/
+
+/* What was accepted before a stop is sent, although the stop is noticed at
+ * once. */
+enum { BEFORE_STOP = 40000 }; /* more than a turn takes */
+
+static plait_handle stopped_handle;
+static sem_t stopped_made, stopped_go;
+static int stopped_reason = 1;
+
+static void *write_and_stop(void *arg) {
+  static char bytes[65536];
+  int fd = *(const int *)arg;
+  size_t total = 0;
+  ssize_t n;
+  require(write(fd, "x", 1) == 1, "no write");
+  wait_for(&stopped_made);
+  for (unsigned i = 0; i < BEFORE_STOP; i++)
+    ck_assert_int_eq(plait_handle_write(stopped_handle, "0123456789", 10), 0);
+  plait_runtime_stop(runtime);
+  sem_post(&stopped_go);
+  while ((n = read(fd, bytes, sizeof bytes)) > 0)
+    total += (size_t)n;
+  require(total == BEFORE_STOP * 10, "%zu bytes came", total);
+  close(fd);
+  return NULL;
+}
+
+static void block_reactor(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)data, (void)len;
+  stopped_handle = plait_transport_handle(p->transport);
+  sem_post(&stopped_made);
+  wait_for(&stopped_go);
+}
+
+static void note_reason(plait_protocol *p, int reason) {
+  (void)p;
+  stopped_reason = reason;
+}
+
+static const plait_protocol_ops stopped_ops = {.name = "stopped",
+                                               .size = sizeof(plait_protocol),
+                                               .data_received = block_reactor,
+                                               .connection_lost = note_reason};
+
+START_TEST(a_stop_stays_behind_writes) {
+  plait_factory factory = {.protocol = &stopped_ops};
+  pthread_t writer;
+  sem_init(&stopped_made, 0, 0);
+  sem_init(&stopped_go, 0, 0);
+  open_runtime((plait_runtime_options){0});
+  int fd = join(&factory, 0);
+  pthread_create(&writer, NULL, write_and_stop, &fd);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  pthread_join(writer, NULL);
+  ck_assert_int_eq(stopped_reason, 0);
+  close_runtime();
+}
+END_TEST
+
 /* ---- the storm -----------------------------------------------------------*/
 
 START_TEST(storm_keeps_order) {
@@ -306,15 +368,12 @@ static Suite *handles_suite(void) {
   tcase_add_test(tc, zero_names_nobody);
   tcase_add_test(tc, handles_are_never_used_again);
   tcase_add_test(tc, slots_are_recycled);
+  tcase_add_test(tc, a_stop_stays_behind_writes);
   tcase_add_test(tc, storm_keeps_order);
   suite_add_tcase(s, tc);
   return s;
 }
 
 int main(void) {
-  SRunner *runner = srunner_create(handles_suite());
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(handles_suite());
 }

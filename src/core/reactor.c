@@ -152,19 +152,34 @@ static void grace_ring(plait__alarm *alarm) {
   plait__slots_each(r->slots, cut_one);
 }
 
+static void drain_begin(plait_reactor *r) {
+  if (r->draining)
+    return;
+  r->draining = true;
+  r->grace.ring = grace_ring;
+  plait__reactor_alarm(r, &r->grace, r->runtime->options.grace_ms);
+  plait__acceptors_drain(r);
+  plait__connectors_stop(r);
+  plait__slots_each(r->slots, drain_one);
+}
+
+static void drain_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
+  (void)mail;
+  if (!drop)
+    drain_begin(r);
+}
+
+/* A drain begins behind what was sent before the stop: that was accepted. */
 static void turn_stop(plait_reactor *r) {
   int stop = atomic_load_explicit(&r->runtime->stop, memory_order_relaxed);
   if (stop == PLAIT__STOP_NO)
     return;
-  if (!r->draining) {
-    r->draining = true;
-    r->grace.ring = grace_ring;
-    plait__reactor_alarm(r, &r->grace, r->runtime->options.grace_ms);
-    plait__acceptors_drain(r);
-    plait__connectors_stop(r);
-    plait__slots_each(r->slots, drain_one);
+  if (r->drain.deliver == NULL) {
+    r->drain.deliver = drain_deliver;
+    plait__reactor_mail(r, &r->drain);
   }
   if (stop == PLAIT__STOP_NOW && !r->cut) {
+    drain_begin(r);
     plait__reactor_unalarm(r, &r->grace);
     grace_ring(&r->grace);
     plait__acceptors_cut(r);

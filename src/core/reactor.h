@@ -49,6 +49,7 @@ struct plait_reactor {
   plait_listener *listeners; /* that were made on this reactor */
   plait_connector *connectors;
   plait__cookie *cookies;
+  plait__mail drain; /* to itself, once it is to stop */
   plait__alarm grace;
   unsigned expected;  /* tasks that are to come back */
   unsigned room_seen; /* of the runtime's |room| */
