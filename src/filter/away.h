@@ -79,7 +79,7 @@ struct plait__away {
   unsigned wants;    /* not sent yet */
   uint8_t phase;     /* plait__phase: OPEN, FLUSHING or GONE */
   bool current_is_held;
-  bool paused, held, wr_end, eof_due, rd_told, told_drain, above;
+  bool paused, held, wr_end, eof_due, rd_told, above;
   bool lost_due; /* it has come, and waits for a task */
   bool over;     /* connection_lost was called */
   bool inside;   /* a callback */
@@ -152,9 +152,7 @@ void plait__away_finish(plait__away *a);
 /* ---- input.c ------------------------------------------------------------- */
 
 void plait__away_on_data(plait_reactor *r, plait__mail *mail, bool drop);
-/* Whether data may be delivered now. */
-bool plait__away_flows(const plait__away *a);
-/* Whether it may, and something was held back. */
+/* Whether something was held back that may be delivered now. */
 bool plait__away_has_input(const plait__away *a);
 /* Delivers what was held back and may flow.  False: there is no such thing. */
 bool plait__away_reread(plait__away *a);

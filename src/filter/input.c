@@ -76,13 +76,14 @@ static void input_hand(plait__away *a, plait__lease *lease) {
     lease_return(a, lease);
 }
 
-bool plait__away_flows(const plait__away *a) {
+/* Whether data may be delivered now. */
+static bool input_flows(const plait__away *a) {
   return a->phase == PLAIT__OPEN && !a->paused && !a->held &&
          a->leaving == NULL && !a->rd_told;
 }
 
 bool plait__away_has_input(const plait__away *a) {
-  return (a->held_first != NULL || a->eof_due) && plait__away_flows(a);
+  return (a->held_first != NULL || a->eof_due) && input_flows(a);
 }
 
 bool plait__away_reread(plait__away *a) {
@@ -101,7 +102,7 @@ void plait__away_on_data(plait_reactor *r, plait__mail *mail, bool drop) {
   (void)r, (void)drop;
   if (a->phase != PLAIT__OPEN)
     lease_return(a, lease);
-  else if (a->held_first != NULL || !plait__away_flows(a))
+  else if (a->held_first != NULL || !input_flows(a))
     held_append(a, lease);
   else
     input_hand(a, lease);
