@@ -28,6 +28,9 @@ static unsigned started;
 static struct job jobs[4];
 static uint64_t now_ns;
 static int start_code; /* of the next worker_start() */
+static int drop_code = PLAIT_EAGAIN;
+static bool no_memory;
+static plait__stage stage;
 static void (*meanwhile)(void);
 
 static void happen(void) {
@@ -46,7 +49,7 @@ static uint64_t fake_now_ns(void) {
 static void *fake_alloc(void *old, size_t size, const char *site) {
   (void)site;
   if (size > 0)
-    return realloc(old, size);
+    return no_memory ? NULL : realloc(old, size);
   free(old);
   return NULL;
 }
@@ -101,7 +104,7 @@ static void job_finished(plait__job *job) {
 }
 
 static void job_dropped(plait__job *job, int code) {
-  ck_assert_int_eq(code, PLAIT_EAGAIN);
+  ck_assert_int_eq(code, drop_code);
   ((struct job *)job)->dropped++;
 }
 
@@ -114,10 +117,14 @@ static void begin(unsigned threads_max) {
   plait__lane_init(&lane, &fake_os, &options);
 }
 
-static int push(unsigned i) {
+static plait__job *fresh(unsigned i) {
   jobs[i].job = (plait__job){
       .run = job_run, .finished = job_finished, .dropped = job_dropped};
-  return plait__lane_push(&lane, &jobs[i].job);
+  return &jobs[i].job;
+}
+
+static int push(unsigned i) {
+  return plait__lane_push(&lane, fresh(i), NULL);
 }
 
 static uint64_t step(unsigned i) {
@@ -301,6 +308,164 @@ START_TEST(test_given_up_and_sent_for) {
 }
 END_TEST
 
+/* ---- promises ------------------------------------------------------------ */
+
+static void begin_staging(unsigned queue_max) {
+  plait__lane_options options = {.thread_name = "lane",
+                                 .bit = PLAIT__LANE_TASKS,
+                                 .threads_max = 2,
+                                 .queue_max = queue_max,
+                                 .stage_max = 2,
+                                 .idle_ms = 10};
+  plait__lane_init(&lane, &fake_os, &options);
+}
+
+/* Nobody runs, but there is a thread. */
+static void have_thread(void) {
+  ck_assert_int_eq(push(3), 0);
+  run_all(0);
+  jobs[3].ran = 0;
+}
+
+static int put(unsigned i) {
+  return plait__lane_stage(&lane, fresh(i), &stage);
+}
+
+/* While job 0 runs, three others come from the reactor: worker 1 is only
+ * started when the reactor keeps its promise. */
+static void others_wait(void) {
+  ck_assert_int_eq(put(1), 0);
+  ck_assert_int_eq(put(2), 0);
+  ck_assert_int_eq(put(3), 0);
+  ck_assert_uint_eq(stage.count, 2); /* behind the one that is queued */
+  ck_assert_uint_eq(lane.queued, 1);
+  plait__lane_flush(&lane, &stage);
+  ck_assert_uint_eq(lane.queued, 3);
+  ck_assert_uint_eq(lane.reserved, 0);
+  ck_assert_uint_eq(started, 1);
+}
+
+static void others_wait_for_it(void) {
+  others_wait();
+  ck_assert_uint_eq(stage.promised, PLAIT__LANE_TASKS);
+  plait__lane_keep(&lane, &stage);
+  ck_assert_uint_eq(stage.promised, 0);
+  ck_assert_uint_eq(started, 2);
+  run_all(1);
+  for (unsigned i = 1; i < 4; i++)
+    ck_assert_uint_eq(jobs[i].ran, 1);
+}
+
+START_TEST(test_promise_kept) {
+  begin_staging(1000);
+  have_thread();
+  jobs[0].body = others_wait_for_it;
+  ck_assert_int_eq(put(0), 0);
+  ck_assert_uint_eq(stage.promised, 0); /* nobody was running */
+  run_all(0);
+  plait__lane_fini(&lane);
+}
+END_TEST
+
+/* The thread that runs keeps up: nobody else is needed. */
+START_TEST(test_promise_not_needed) {
+  begin_staging(1000);
+  have_thread();
+  jobs[0].body = others_wait;
+  ck_assert_int_eq(put(0), 0);
+  run_all(0);
+  ck_assert_uint_eq(jobs[3].ran, 1);
+  plait__lane_keep(&lane, &stage);
+  ck_assert_uint_eq(started, 1);
+  ck_assert(!workers[0].woken);
+  plait__lane_fini(&lane);
+}
+END_TEST
+
+static void one_is_staged(void) {
+  ck_assert_int_eq(put(1), 0);
+  ck_assert_int_eq(put(2), 0);
+  ck_assert_uint_eq(stage.count, 1);
+}
+
+/* What was staged while a thread was running comes when it is idle. */
+START_TEST(test_flush_wakes) {
+  begin_staging(1000);
+  have_thread();
+  jobs[0].body = one_is_staged;
+  ck_assert_int_eq(put(0), 0);
+  run_all(0);
+  ck_assert_uint_eq(jobs[1].ran, 1);
+  plait__lane_flush(&lane, &stage);
+  ck_assert(workers[0].woken);
+  run_all(0);
+  ck_assert_uint_eq(jobs[2].ran, 1);
+  plait__lane_keep(&lane, &stage);
+  plait__lane_fini(&lane);
+}
+END_TEST
+
+/* ... or when it has ended, and there is no memory for another one. */
+START_TEST(test_staged_and_stranded) {
+  begin_staging(1000);
+  have_thread();
+  jobs[0].body = one_is_staged;
+  ck_assert_int_eq(put(0), 0);
+  run_all(0);
+  now_ns += 10 * MS;
+  ck_assert_uint_eq(step(0), PLAIT__STEP_END);
+  no_memory = true;
+  drop_code = PLAIT_ENOMEM;
+  plait__lane_keep(&lane, &stage);
+  ck_assert_uint_eq(jobs[2].dropped, 1);
+  no_memory = false;
+  ck_assert_int_eq(push(3), 0);
+  run_all(1);
+  ck_assert_uint_eq(jobs[3].ran, 1);
+  plait__lane_fini(&lane);
+}
+END_TEST
+
+static void cut_meanwhile(void) {
+  one_is_staged();
+  drop_code = PLAIT_ECANCELED;
+  plait__lane_cut(&lane);
+  ck_assert_uint_eq(jobs[1].dropped, 1);
+  plait__lane_flush(&lane, &stage);
+  ck_assert_uint_eq(jobs[2].dropped, 1);
+  ck_assert_int_eq(put(3), PLAIT_ECANCELED);
+  plait__lane_keep(&lane, &stage);
+}
+
+START_TEST(test_staged_and_cut) {
+  begin_staging(1000);
+  have_thread();
+  jobs[0].body = cut_meanwhile;
+  ck_assert_int_eq(put(0), 0);
+  run_all(0);
+  plait__lane_fini(&lane);
+}
+END_TEST
+
+/* The bound of the queue is exact where it is near. */
+static void queue_is_full(void) {
+  ck_assert_int_eq(put(1), 0);
+  ck_assert_int_eq(put(2), 0);
+  ck_assert_uint_eq(stage.count, 0);
+  ck_assert_int_eq(put(3), PLAIT_EFULL);
+}
+
+START_TEST(test_full_and_promised) {
+  begin_staging(2);
+  have_thread();
+  jobs[0].body = queue_is_full;
+  ck_assert_int_eq(put(0), 0);
+  run_all(0);
+  plait__lane_keep(&lane, &stage);
+  plait__lane_fini(&lane);
+}
+END_TEST
+
 static Suite *lane_suite(void) {
   Suite *suite = suite_create("lane");
   TCase *tcase = tcase_create("meanwhile");
@@ -311,6 +476,14 @@ static Suite *lane_suite(void) {
   tcase_add_test(tcase, test_reaps_before_it_starts);
   tcase_add_test(tcase, test_given_up_in_vain);
   tcase_add_test(tcase, test_given_up_and_sent_for);
+  suite_add_tcase(suite, tcase);
+  tcase = tcase_create("promises");
+  tcase_add_test(tcase, test_promise_kept);
+  tcase_add_test(tcase, test_promise_not_needed);
+  tcase_add_test(tcase, test_flush_wakes);
+  tcase_add_test(tcase, test_staged_and_stranded);
+  tcase_add_test(tcase, test_staged_and_cut);
+  tcase_add_test(tcase, test_full_and_promised);
   suite_add_tcase(suite, tcase);
   return suite;
 }

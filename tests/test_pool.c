@@ -119,12 +119,15 @@ static void await_arrivals(unsigned times) {
       continue;
 }
 
-/* As many at once as there may be threads, and no more. */
 static void start_eight(plait_call *call, plait_protocol *p) {
   (void)call, (void)p;
   begin();
   for (int i = 0; i < 8; i++)
     require(submit(&jobs[i], wait_at_gate) == 0, "%s", plait_error_detail());
+}
+
+/* As many at once as there may be threads, and no more. */
+static void *keep_gate(void *arg) {
   await_arrivals(4);
   plait_pool_stats stats;
   plait_pool_get_stats(pool(), &stats);
@@ -132,11 +135,20 @@ static void start_eight(plait_call *call, plait_protocol *p) {
           "%u running, %u queued, %u threads", stats.running, stats.queued,
           stats.threads);
   open_gate(8);
+  return arg;
+}
+
+/* The gate is kept by a thread that is none of plait's. */
+static void run_eight(void (*start)(plait_call *, plait_protocol *)) {
+  pthread_t keeper;
+  require(pthread_create(&keeper, NULL, keep_gate, NULL) == 0, "no thread");
+  ck_assert_int_eq(run(start), 0);
+  pthread_join(keeper, NULL);
 }
 
 START_TEST(test_threads_max) {
   open_runtime((plait_runtime_options){.pool.threads_max = 4});
-  ck_assert_int_eq(run(start_eight), 0);
+  run_eight(start_eight);
   ck_assert_uint_eq(all_done, 8);
   ck_assert_uint_eq(inside_max, 4);
   close_runtime();
@@ -213,6 +225,40 @@ START_TEST(test_chain) {
 }
 END_TEST
 
+/* ---- a reactor that never waits ------------------------------------------ */
+
+static plait_call again;
+
+/* Busy until task 1, which opens the gate for task 0, has run. */
+static void go_on(plait_call *call, plait_protocol *p) {
+  (void)p;
+  if (jobs[1].done == 0)
+    require(plait_reactor_post(plait_reactor_current(), call) == 0, "closed");
+}
+
+static void let_it_go(struct job *job) {
+  (void)job;
+  open_gate(1);
+}
+
+static void start_busy(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  begin();
+  require(submit(&jobs[0], wait_at_gate) == 0, "%s", plait_error_detail());
+  await_arrivals(1);
+  require(submit(&jobs[1], let_it_go) == 0, "%s", plait_error_detail());
+  again.run = go_on;
+  go_on(&again, NULL);
+}
+
+START_TEST(test_busy_reactor) {
+  open_runtime((plait_runtime_options){0});
+  ck_assert_int_eq(run(start_busy), 0);
+  ck_assert_uint_eq(all_done, 2);
+  close_runtime();
+}
+END_TEST
+
 /* ---- threads come and go ------------------------------------------------- */
 
 static plait_timer poll_timer;
@@ -222,7 +268,7 @@ static void look_for_the_end(plait_timer *timer) {
   plait_pool_stats stats;
   plait_pool_get_stats(pool(), &stats);
   threads_seen = stats.threads;
-  if (stats.threads <= 1)
+  if (all_done == 8 && stats.threads <= 1)
     plait_timer_stop(timer);
 }
 
@@ -235,7 +281,7 @@ static void start_and_watch(plait_call *call, plait_protocol *p) {
 START_TEST(test_idle_threads_end) {
   open_runtime((plait_runtime_options){
       .pool = {.threads_min = 1, .threads_max = 4, .idle_ms = 5}});
-  ck_assert_int_eq(run(start_and_watch), 0);
+  run_eight(start_and_watch);
   ck_assert_uint_eq(threads_seen, 1);
   close_runtime();
 }
@@ -436,6 +482,7 @@ static Suite *pool_suite(void) {
   tcase_add_test(tasks, test_cancel_and_full);
   tcase_add_test(tasks, test_submit_elsewhere);
   tcase_add_test(tasks, test_chain);
+  tcase_add_test(tasks, test_busy_reactor);
   tcase_add_test(tasks, test_idle_threads_end);
   tcase_add_test(tasks, test_stuck_task);
   tcase_add_test(tasks, test_slow_task);

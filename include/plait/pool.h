@@ -73,25 +73,29 @@ struct plait_task {
 
   /* private */
   plait_timer timer;
-  bool late, returned;      /* atomic */
-  plait__attached attached; /* plait_defer(): to |owner| */
-  plait_protocol *owner;
+  plait__attached attached;   /* plait_defer(): to |owner| */
   plait_task *before, *after; /* of its owner's */
+  plait_protocol *owner;
+  /* What each submission touches lies together: it goes from one processor to
+   * another and back. */
+  plait_pool *pool;
+  plait_reactor *reactor;
+  plait__mail mail;
+  int status;
   unsigned flags;
   bool waits, cancelled; /* for |before| */
   bool expected;         /* |reactor| counts on it */
-  plait__mail mail;
-  plait_reactor *reactor;
-  plait_pool *pool;
+  bool late, returned;   /* atomic */
   plait__job job;
-  int status;
 };
 
 /* The runtime's pool; good until plait_runtime_free().  Any thread. */
 PLAIT_EXTERN plait_pool *plait_runtime_pool(plait_runtime *runtime);
 
 /* Queues |task|, which must not be queued.  Allocates nothing, unless a thread
- * is started.  plait_run() waits for it.  In a callback on a reactor of the
+ * is started.  It may begin at once; of several that a callback submits, all
+ * but one may begin only when the callback has returned, so do not wait for
+ * them there.  plait_run() waits for it.  In a callback on a reactor of the
  * pool's runtime.  0; PLAIT_EINVAL elsewhere; PLAIT_EFULL: queue_max tasks
  * wait; PLAIT_ECANCELED: the grace is over; PLAIT_ENOTSUP: it has a time-out,
  * and this callback is on a worker (plait_defer() can); PLAIT_ENOMEM,

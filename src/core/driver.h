@@ -251,6 +251,10 @@ void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
  * it may look for it for a moment. */
 bool plait__expects(const plait_reactor *reactor);
 
+/* A loop calls it before it waits, and then looks once more whether it was
+ * woken: other threads may be told of what this one has left to them. */
+void plait__before_wait(plait_reactor *reactor);
+
 /* The work between events: flushes, time-outs, the mailbox. */
 void plait__turn(plait_reactor *reactor);
 

@@ -27,14 +27,14 @@
  *   sees the entry and its |next|;
  * - that plait__mailbox_any() is relaxed does no harm: a push that it does not
  *   see yet has found the stack as the owner left it, empty, and wakes;
- * - |woken| and |looking| are seq_cst where one side sets the first and looks
+ * - |woken| and |awake| are seq_cst where one side sets the first and looks
  *   at the second, and the other side does the opposite;
  * - |woken| is set and cleared by exchanges, so of two wakes, and a wake and
  *   the turn that ends it, the later one sees what came before the other.  A
  *   relaxed store could clear it behind the owner's look into the mailbox:
  *   BUG_CLEARED_LATE;
  * - libuv reads |pending| without order.  Ahead of the CAS that would not do:
- *   BUG_PENDING.  But it comes behind a seq_cst look at |looking|, which comes
+ *   BUG_PENDING.  But it comes behind a seq_cst look at |awake|, which comes
  *   behind a seq_cst store. */
 
 #ifndef PRODUCERS
@@ -57,7 +57,7 @@
 byte pushed;
 byte next[OWN_CLOSED + 1];
 
-bool woken, looking, fd;
+bool woken, awake, fd;
 byte pending; /* 1: about to write to fd, 2: written */
 
 /* What the model knows beyond the code. */
@@ -80,20 +80,20 @@ inline async_send() {
 inline wake() {
 #ifdef BUG_LOOKS_FIRST
   if
-  :: looking -> woken = true
-  :: !looking -> woken = true; async_send()
+  :: awake -> woken = true
+  :: !awake -> woken = true; async_send()
   fi
 #else
   if
   :: woken
   :: d_step { !woken -> woken = true }
     if
-    :: looking
+    :: awake
 #ifdef BUG_PENDING
-    :: !looking && early
-    :: !looking && !early -> async_send()
+    :: !awake && early
+    :: !awake && !early -> async_send()
 #else
-    :: !looking -> async_send()
+    :: !awake -> async_send()
 #endif
     fi
   fi
@@ -171,7 +171,17 @@ inline mail(m) {
   top = 0
 }
 
-/* The owner's, with |in_batch|: the turn finds it. */
+/* The owner's. */
+inline own_mail(m) {
+  push(m);
+  if
+  :: top == 0 -> own_wake()
+  :: else
+  fi;
+  top = 0
+}
+
+/* With |in_batch|: the turn finds it. */
 inline mail_in_batch(m) {
   push(m);
   top = 0
@@ -209,15 +219,34 @@ inline turn_mail() {
   older = 0
 }
 
-inline turn() {
+inline turn_work() {
   turn_mail();
   if /* a timer rings, a stream needs attention */
   :: did_event && !did_turn -> did_turn = true; mail_in_batch(OWN_TURN)
   :: true
-  fi;
-#ifndef BUG_NO_REWAKE
+  fi
+}
+
+/* In the poll. */
+inline turn() {
+  turn_work();
   if
   :: taken != 0 || pushed != 0 -> wake()
+  :: else
+  fi
+}
+
+/* The owner's, outside of it. */
+inline own_wake() {
+  assert(awake);
+  woken = true
+}
+
+inline own_turn() {
+  turn_work();
+#ifndef BUG_NO_REWAKE
+  if
+  :: taken != 0 || pushed != 0 -> own_wake()
   :: else
   fi
 #endif
@@ -225,21 +254,20 @@ inline turn() {
 
 inline loop_turn() {
 #ifdef BUG_CLEARED_LATE
-  turn();
+  own_turn();
   woken = false
 #else
   woken = false;
-  turn()
+  own_turn()
 #endif
 }
 
 inline prepare() {
-  looking = true;
-  looking = false;
+  awake = false;
 #ifndef BUG_NOT_SEEN
   if
-  :: woken -> loop_turn()
-  :: !woken
+  :: woken -> awake = true; loop_turn(); waits = false
+  :: !woken -> waits = true
   fi
 #endif
 }
@@ -261,16 +289,14 @@ active [PRODUCERS] proctype producer() {
 active proctype owner() {
   byte taken, n, i, m, older, top;
   byte last[PRODUCERS + 1]; /* that came, of each thread */
-  bool early, did_event = !OWN, did_turn = !OWN, did_closed = !OWN;
+  bool early, waits = true;
+  bool did_event = !OWN, did_turn = !OWN, did_closed = !OWN;
   do
   :: true ->
-    if
-    :: prepare()
-    :: true /* nothing is expected */
-    fi;
+    prepare();
     if
     :: ALL_DELIVERED -> break
-    :: !did_event || fd
+    :: !waits || !did_event || fd
     fi;
     if
     :: !did_event -> /* plait__dispatch() */
@@ -286,12 +312,13 @@ active proctype owner() {
     :: fd -> async_io()
     :: !fd
     fi;
+    awake = true; /* the check handle */
     loop_turn();
     if /* plait__uv_tell_closed() */
 #ifdef BUG_CLOSED_UNWOKEN
     :: did_turn && !did_closed -> did_closed = true; mail_in_batch(OWN_CLOSED)
 #else
-    :: did_turn && !did_closed -> did_closed = true; mail(OWN_CLOSED)
+    :: did_turn && !did_closed -> did_closed = true; own_mail(OWN_CLOSED)
 #endif
     :: else
     fi

@@ -186,6 +186,27 @@ static void turn_stop(plait_reactor *r) {
   }
 }
 
+void plait__before_wait(plait_reactor *r) {
+  plait__workers *workers = atomic_load(&r->runtime->workers);
+  if (r->stage.promised == 0)
+    return;
+  r->stage.since_ms = 0;
+  workers->keep(workers, &r->stage);
+}
+
+/* A reactor that is always busy keeps its promises too, in a millisecond or
+ * two. */
+static void turn_stage(plait_reactor *r) {
+  plait__stage *stage = &r->stage;
+  plait__workers *workers = atomic_load(&r->runtime->workers);
+  if (stage->count > 0)
+    workers->flush(workers, stage);
+  if (stage->since_ms == 0)
+    stage->since_ms = r->now_ms;
+  else if (r->now_ms > stage->since_ms)
+    plait__before_wait(r);
+}
+
 void plait__turn(plait_reactor *r) {
   uint64_t now_ms = plait__reactor_clock(r);
   r->turn_ns = now_ms * 1000000;
@@ -197,6 +218,8 @@ void plait__turn(plait_reactor *r) {
   if (atomic_load_explicit(&r->runtime->hungry, memory_order_relaxed) > 0)
     plait__acceptors_retry(r);
   plait__attend_ready(r);
+  if (r->stage.promised != 0)
+    turn_stage(r);
   r->in_batch = false;
   reactor_arm(r);
   if (r->cut && r->index == 0)

@@ -8,6 +8,7 @@
 #include "core/driver.h"
 #include "core/mailbox.h"
 #include "core/queue.h"
+#include "core/runtime.h"
 #include "core/slot.h"
 #include "core/wheel.h"
 
@@ -51,7 +52,8 @@ struct plait_reactor {
   plait__cookie *cookies;
   plait__mail drain; /* to itself, once it is to stop */
   plait__alarm grace;
-  unsigned expected;  /* tasks that are to come back */
+  unsigned expected; /* tasks that are to come back */
+  plait__stage stage;
   unsigned room_seen; /* of the runtime's |room| */
   bool draining, cut;
   plait_reactor_stats stats;

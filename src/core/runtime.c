@@ -178,6 +178,7 @@ static void run_reactor(void *arg) {
   plait__set_here(r);
   plait__turn(r); /* what was mailed before the start */
   r->os->loop_run(r->loop);
+  plait__before_wait(r); /* for ever */
   plait__set_here(NULL);
 }
 

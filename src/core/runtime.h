@@ -12,6 +12,14 @@ enum { PLAIT__STOP_NO = 0, PLAIT__STOP_DRAIN, PLAIT__STOP_NOW };
  * return. */
 enum { PLAIT__STUCK_MS = 1000 };
 
+/* What a reactor has for the pool: see pool/lane.h. */
+typedef struct plait__stage {
+  plait__job *first, *last; /* tasks that it queues all at once */
+  unsigned count, room;
+  unsigned promised; /* lanes to look after before it waits, as bits */
+  uint64_t since_ms; /* when that was first seen in a turn, 0: not yet */
+} plait__stage;
+
 /* What a layer above adds to a runtime: the pool. */
 typedef struct plait__workers {
   /* The grace is over: nothing more begins.  On the first reactor. */
@@ -21,6 +29,10 @@ typedef struct plait__workers {
    * than PLAIT__STUCK_MS.  Any thread. */
   unsigned (*running)(struct plait__workers *workers, const char **ret_name,
                       bool *ret_young);
+  /* A reactor's turn ends with tasks in |stage|.  Its thread. */
+  void (*flush)(struct plait__workers *workers, plait__stage *stage);
+  /* A reactor is going to wait, or has not for a while.  Its thread. */
+  void (*keep)(struct plait__workers *workers, plait__stage *stage);
   /* Ends its threads; nothing runs. */
   void (*close)(struct plait__workers *workers);
   void (*free)(struct plait__workers *workers);

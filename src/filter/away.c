@@ -85,7 +85,8 @@ static void away_queue(plait__away *a) {
     plait__reactor_mail(a->reactor, &a->turn);
     return;
   }
-  int code = plait__lane_push(&a->pool->strands, &a->job);
+  int code =
+      plait__lane_push(&a->pool->strands, &a->job, plait__pool_stage(a->pool));
   if (code != 0)
     away_dropped(&a->job, code);
 }

@@ -56,7 +56,8 @@ static int defer_start(plait_task *task) {
     plait__task_drop(task, PLAIT_ECANCELED);
     return 0;
   }
-  int code = plait__lane_push(&task->pool->tasks, &task->job);
+  int code = plait__lane_push(&task->pool->tasks, &task->job,
+                              plait__pool_stage(task->pool));
   if (code == 0 && task->timeout_ms != 0)
     plait_timer_start(&task->timer, task->timeout_ms, 0);
   return code;

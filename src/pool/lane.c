@@ -3,9 +3,15 @@
  * At most one thread is on its way at a time (|waking|): it was woken or
  * started and has not looked at the queue yet.  When it does, and leaves
  * something behind, it sends the next one.  So a burst of short jobs is done by
- * as many threads as keep up with it, instead of a wake for each job; and none
- * is forgotten: as long as something is queued, either a thread is on its way,
- * or all the threads there may be are running and look when they are done.
+ * as many threads as keep up with it, instead of a wake for each job.
+ *
+ * Waking a thread costs more than a short job.  So while one is running, a
+ * reactor that pushes only promises to look again before it waits (|promises|),
+ * and as long as there is such a promise nobody is sent by others either.
+ *
+ * None is forgotten: as long as something is queued, a thread is on its way, or
+ * a reactor has promised to look, or all the threads there may be are running
+ * and look when they are done.
  *
  * Threads park in the order of a stack, so those that are not needed stay at
  * its bottom, time out and end.
@@ -20,6 +26,8 @@
 /* Who is second, the thread that returns from a job or the lane that goes,
  * cleans up. */
 enum { FATE_WORKING, FATE_RETURNED, FATE_ORPHANED };
+
+enum { LANE_STEP = 64 }; /* jobs that a thread runs in one step */
 
 struct plait__lane_thread {
   const plait__os *os;
@@ -127,6 +135,8 @@ static plait__lane_thread *lane_grow(plait__lane *lane) {
 static plait__lane_thread *lane_choose(plait__lane *lane) {
   plait__lane_thread *t = lane->idle_first;
   if (lane->queued == 0 || lane->waking != NULL)
+    return NULL;
+  if (lane->promises > 0 && lane->running > 0)
     return NULL;
   if (t != NULL) {
     idle_remove(t);
@@ -281,22 +291,34 @@ static void thread_done(plait__lane_thread *t, const plait__job *job,
   lane_hold(lane, job, false);
 }
 
-static uint64_t thread_run(plait__lane_thread *t, plait__job *job) {
-  plait__lane *lane = t->lane;
-  uint64_t began_ns = job->since_ns;
+/* Runs |job|.  False: it was given up, and the lane and |t| are gone. */
+static bool thread_run(plait__lane_thread *t, plait__job *job) {
   job->run(job);
-  if (atomic_exchange(&t->fate, FATE_RETURNED) == FATE_ORPHANED) {
-    job->orphaned(job); /* and the lane is gone */
-    plait__free(t->os, t);
-    return PLAIT__STEP_END;
-  }
-  uint64_t took_ns = lane->os->now_ns() - began_ns;
+  if (atomic_exchange(&t->fate, FATE_RETURNED) != FATE_ORPHANED)
+    return true;
+  job->orphaned(job);
+  plait__free(t->os, t);
+  return false;
+}
+
+/* |job| has run.  Under one lock with it the next one begins, which |ret| gets,
+ * NULL if |last| or there is none: the lock is what short jobs cost most.  Done
+ * is counted before it is told: see core/runtime.c. */
+static void thread_go_on(plait__lane_thread *t, plait__job *job, bool last,
+                         plait__job **ret) {
+  plait__lane *lane = t->lane;
+  plait__lane_thread *next = NULL;
+  uint64_t now_ns = lane->os->now_ns();
   plait__lane_lock(lane);
-  thread_done(t, job, took_ns);
-  bool ended = t->ended;
+  thread_done(t, job, now_ns - job->since_ns);
+  *ret = NULL;
+  if (!last && !t->ended && lane->first != NULL) {
+    *ret = thread_take(t, now_ns);
+    next = lane_choose(lane);
+  }
   plait__lane_unlock(lane);
-  job->finished(job); /* counted before it is told: see core/runtime.c */
-  return ended ? PLAIT__STEP_END : PLAIT__STEP_AGAIN;
+  job->finished(job);
+  lane_send(lane, next); /* if it fails, this thread is there */
 }
 
 static uint64_t thread_step(void *arg) {
@@ -314,7 +336,12 @@ static uint64_t thread_step(void *arg) {
   plait__lane_thread *next = lane_choose(lane);
   plait__lane_unlock(lane);
   lane_send(lane, next); /* if it fails, this thread is there */
-  return thread_run(t, job);
+  for (int n = 1; job != NULL; n++) {
+    if (!thread_run(t, job))
+      return PLAIT__STEP_END;
+    thread_go_on(t, job, n == LANE_STEP, &job);
+  }
+  return t->ended ? PLAIT__STEP_END : PLAIT__STEP_AGAIN;
 }
 
 /* ---- what the pool does -------------------------------------------------- */
@@ -325,14 +352,52 @@ void plait__lane_init(plait__lane *lane, const plait__os *os,
   atomic_flag_clear(&lane->lock);
 }
 
+/* Under the lock: what was staged is queued; |ret| has what is to be dropped
+ * instead. */
+static void lane_unstage(plait__lane *lane, plait__stage *stage,
+                         plait__job **ret) {
+  plait__job *job = stage->first;
+  lane->reserved -= stage->room;
+  *ret = NULL;
+  if (job != NULL && atomic_load(&lane->cut)) {
+    *ret = job;
+    for (; job != NULL; job = job->next)
+      job->queued = false;
+  } else if (job != NULL) {
+    job->prev = lane->last;
+    *(lane->last != NULL ? &lane->last->next : &lane->first) = job;
+    lane->last = stage->last;
+    lane->queued += stage->count;
+  }
+  stage->first = stage->last = NULL;
+  stage->count = stage->room = 0;
+}
+
+/* Under the lock: a thread is running, or about to, so the reactor of |stage|
+ * is going to look.  Places are reserved for it only as long as there are
+ * plenty. */
+static void lane_promise(plait__lane *lane, plait__stage *stage) {
+  unsigned wanted = lane->options.stage_max;
+  unsigned taken = lane->queued + lane->reserved;
+  if (!(stage->promised & lane->options.bit)) {
+    stage->promised |= lane->options.bit;
+    lane->promises++;
+  }
+  if (wanted == 0 || stage->room > 0 ||
+      lane->options.queue_max - taken < wanted * PLAIT_REACTORS_MAX)
+    return;
+  stage->room = wanted;
+  lane->reserved += wanted;
+}
+
 /* Under the lock: |job| is queued, if there is a thread; |ret| is to be sent
  * for in any case. */
-static int lane_queue(plait__lane *lane, plait__job *job,
+static int lane_queue(plait__lane *lane, plait__job *job, plait__stage *stage,
                       plait__lane_thread **ret) {
   int code = PLAIT_EFULL;
   if (atomic_load(&lane->cut))
     code = PLAIT_ECANCELED;
-  else if (lane->queued < lane->options.queue_max)
+  else if (lane->queued + lane->reserved < lane->options.queue_max)
     code = 0;
   if (code != 0) {
     lane->refused++;
@@ -343,13 +408,15 @@ static int lane_queue(plait__lane *lane, plait__job *job,
     return *ret != NULL ? 0 : PLAIT_ENOMEM;
   }
   queue_append(lane, job);
+  if (stage != NULL && (lane->running > 0 || lane->waking != NULL))
+    lane_promise(lane, stage);
   *ret = lane_choose(lane);
   return 0;
 }
 
 /* As long as there is no thread the job is not queued: if none can be started,
  * it is the caller's, who must not look for it where others queue as well. */
-int plait__lane_push(plait__lane *lane, plait__job *job) {
+int plait__lane_push(plait__lane *lane, plait__job *job, plait__stage *stage) {
   bool nobody;
   int code;
   do {
@@ -357,13 +424,56 @@ int plait__lane_push(plait__lane *lane, plait__job *job) {
     job->since_ns = lane->os->now_ns();
     plait__lane_lock(lane);
     nobody = lane->threads == 0;
-    code = lane_queue(lane, job, &t);
+    code = lane_queue(lane, job, stage, &t);
     plait__lane_unlock(lane);
     if (code != 0)
       return code;
     code = lane_send(lane, t);
   } while (nobody && code == 0);
   return nobody ? code : 0;
+}
+
+int plait__lane_stage(plait__lane *lane, plait__job *job, plait__stage *stage) {
+  if (stage->count == stage->room) {
+    plait__lane_flush(lane, stage);
+    return plait__lane_push(lane, job, stage);
+  }
+  job->since_ns = lane->os->now_ns();
+  job->queued = true;
+  job->next = NULL;
+  job->prev = stage->last;
+  *(stage->last != NULL ? &stage->last->next : &stage->first) = job;
+  stage->last = job;
+  stage->count++;
+  return 0;
+}
+
+/* Those that were there have ended meanwhile, if there is no thread and no
+ * memory for one: then nobody would look. */
+static void lane_look(plait__lane *lane, plait__stage *stage, unsigned kept) {
+  plait__job *dropped = NULL, *stranded = NULL;
+  plait__lane_lock(lane);
+  lane->promises -= kept;
+  if (stage->room > 0 && lane->options.stage_max > 0)
+    lane_unstage(lane, stage, &dropped);
+  plait__lane_thread *t = lane_choose(lane);
+  if (lane->threads == 0)
+    stranded = queue_take_all(lane);
+  plait__lane_unlock(lane);
+  jobs_drop(dropped, PLAIT_ECANCELED);
+  jobs_drop(stranded, PLAIT_ENOMEM);
+  lane_send(lane,
+            t); /* if it fails, others look, or what is queued is dropped */
+}
+
+void plait__lane_flush(plait__lane *lane, plait__stage *stage) {
+  if (stage->room > 0)
+    lane_look(lane, stage, 0);
+}
+
+void plait__lane_keep(plait__lane *lane, plait__stage *stage) {
+  stage->promised &= ~lane->options.bit;
+  lane_look(lane, stage, 1);
 }
 
 bool plait__lane_remove(plait__lane *lane, plait__job *job) {

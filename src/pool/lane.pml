@@ -6,13 +6,16 @@
  *   send(), start() lane_send(), with lane_start() and lane_reap()
  *   miss()          lane_miss(), in lane_send()
  *   push()          plait__lane_push(), with lane_queue()
+ *   keep()          plait__lane_keep(), or plait__lane_flush()
  *   rest(), take()  thread_rest(), thread_take()
- *   done()          thread_run() when the job has returned, with thread_done()
+ *   done(), go_on() thread_run() when the job has returned, and thread_go_on()
  *   thread          thread_step() in a worker, whose parks ../uv/worker.pml is
  *                   about: |notified| is what a wake leaves
  *   finish()        a job's |finished|: who waits for it is told, or, as that
  *                   of a strand does, it queues the job again
- *   pusher          reactors, and threads that post to a strand
+ *   pusher          reactors, and threads that post to a strand; the first
+ *                   PROMISERS of them make promises, stage a job then, and look
+ *                   after some pushes, as they do before they wait
  *   cutter          plait__lane_cut()
  *   abandoner       plait__lane_abandon(), of any job that runs
  *   freer           plait__lane_fini() with lane_orphan(), when nobody pushes
@@ -58,11 +61,16 @@
 #ifndef ABANDONS
 #define ABANDONS 0
 #endif
-#define ADDRESSES 2
+#ifndef PROMISERS
+#define PROMISERS 0
+#endif
+#ifndef ADDRESSES
+#define ADDRESSES 2 /* 3 at most */
+#endif
 
 /* Threads and jobs are numbers; 0 is NULL. */
 chan queue = [ADDRESSES] of { byte };
-byte threads, waking, allocated;
+byte threads, waking, allocated, promises;
 bool cut, closing;
 
 /* Of each thread. */
@@ -84,11 +92,14 @@ bool walks; /* the freer goes through |all| */
 bool gone;  /* the lane's memory */
 
 #define IDLE (idle[1] || idle[2] || idle[3])
+#define RUNNING ((job_of[1] != 0 && !stuck[1]) || \
+                 (job_of[2] != 0 && !stuck[2]) || (job_of[3] != 0 && !stuck[3]))
 #define SENDERS (senders[1] + senders[2] + senders[3])
 
 inline check() {
-  assert(empty(queue) || waking != 0 || !IDLE);
-  assert(empty(queue) || waking != 0 || threads == THREADS_MAX || scarce);
+  assert(empty(queue) || waking != 0 || promises != 0 || !IDLE);
+  assert(empty(queue) || waking != 0 || promises != 0 ||
+         threads == THREADS_MAX || scarce);
   assert(on_way[1] + on_way[2] + on_way[3] <= 1)
 }
 
@@ -132,15 +143,32 @@ inline choose_idle(ret) {
   on_its_way(ret)
 }
 
+#ifdef BUG_UNCOUNTED
+#define PROMISED RUNNING
+#else
+#define PROMISED (promises > 0 && RUNNING)
+#endif
+
 inline choose(ret) {
   if
-  :: nempty(queue) && waking == 0 ->
+  :: nempty(queue) && waking == 0 && !PROMISED ->
     if
     :: IDLE -> choose_idle(ret)
     :: !IDLE && threads < THREADS_MAX -> grow(ret)
     :: !IDLE && threads >= THREADS_MAX
     fi
-  :: empty(queue) || waking != 0
+  :: empty(queue) || waking != 0 || PROMISED
+  fi
+}
+
+inline promise() {
+  if
+  :: may_promise && !promised && (RUNNING || waking != 0) ->
+    promised = true;
+#ifndef BUG_UNCOUNTED
+    promises++
+#endif
+  :: else
   fi
 }
 
@@ -241,8 +269,8 @@ inline miss(t) {
 #endif
 #ifndef BUG_START_FORGETS
     if
-    :: IDLE && nempty(queue) -> choose_idle(t)
-    :: !IDLE || empty(queue)
+    :: IDLE && nempty(queue) && !PROMISED -> choose_idle(t)
+    :: !IDLE || empty(queue) || PROMISED
     fi;
 #endif
     check()
@@ -250,7 +278,6 @@ inline miss(t) {
 }
 
 /* |job| is queued, or |failed|. */
-#ifndef BUG_QUEUE_FIRST
 inline push(job) {
   do
   :: atomic {
@@ -258,7 +285,7 @@ inline push(job) {
       if
       :: cut -> failed = true; break
       :: !cut && nobody -> grow(t)
-      :: !cut && !nobody -> queue ! job; choose(t)
+      :: !cut && !nobody -> queue ! job; promise(); choose(t)
       fi;
       check()
     }
@@ -275,37 +302,36 @@ inline push(job) {
   nobody = false
 }
 
-#else
-/* If there is no thread, the job is looked for and taken out again. */
-inline push(job) {
+/* If there is no thread any more, and no memory for one, nobody would look. */
+inline keep() {
   atomic {
     if
-    :: cut -> failed = true
-    :: !cut -> queue ! job; choose(t); nobody = threads == 0
-    fi
-  }
-  if
-  :: failed
-  :: !failed ->
-    if
-    :: nobody -> failed = true
-    :: !nobody -> send(t)
-    fi;
-    atomic {
-      if
-      :: failed && threads == 0 ->
-        if
-        :: queue ?? [eval(job)] -> queue ?? eval(job)
-        :: ! queue ?? [eval(job)] -> failed = false
-        fi;
-        drop_all()
-      :: else -> failed = false
-      fi
-    }
-  fi;
-  nobody = false
-}
+    :: promised = false;
+#ifndef BUG_UNCOUNTED
+      promises--
 #endif
+    :: staged != 0
+    fi;
+    if
+    :: staged != 0 && !cut -> queue ! staged
+    :: staged != 0 && cut -> tell(staged)
+    :: staged == 0
+    fi;
+    staged = 0;
+#ifndef BUG_KEPT_BLIND
+    choose(t);
+#endif
+#ifndef BUG_KEPT_STRANDED
+    if
+    :: threads == 0 -> drop_all()
+    :: threads > 0
+    fi;
+#endif
+    check()
+  }
+  send(t);
+  atomic { z = 0; failed = false }
+}
 
 /* ---- the threads --------------------------------------------------------- */
 
@@ -322,10 +348,28 @@ inline rest() {
 
 inline take() {
   idle[self] = false;
+  take_first();
+  choose(t)
+}
+
+inline take_first() {
   queue ? job;
   job_of[self] = job;
-  fate[self] = WORKING;
-  choose(t)
+  fate[self] = WORKING
+}
+
+/* Of those that are idle none would have been left to that. */
+inline take_next() {
+  take_first();
+  if
+  :: nempty(queue) && waking == 0 && !PROMISED ->
+    assert(!IDLE);
+    if
+    :: threads < THREADS_MAX -> grow(t)
+    :: threads >= THREADS_MAX
+    fi
+  :: empty(queue) || waking != 0 || PROMISED
+  fi
 }
 
 /* Who is second, this or the freer, cleans up. */
@@ -342,41 +386,47 @@ inline done() {
   fi
 }
 
-/* Who is to be sent for remains in |t|. */
+/* With the lock the next job is taken, or not: the step may end here.  Then the
+ * one that has returned is told of.  Who is to be sent for remains in |t|. */
 inline finish() {
   atomic {
     assert(!gone && !freed[self] && t == 0);
     job_of[self] = 0;
+    old = job;
+    job = 0;
     if
     :: stuck[self] ->
       stuck[self] = false;
       ended[self] = true;
       stop = true;
-      pusher_of[job] = 0; /* nobody waits for it */
-      job = 0
-    :: !stuck[self] -> tell(job); job = 0
-    :: !stuck[self] && agains < AGAIN -> agains++
+      pusher_of[old] = 0; /* nobody waits for it */
+      old = 0
+    :: !stuck[self] && nempty(queue) -> take_next(); check()
+    :: !stuck[self] -> check()
     fi
   }
   if
-  :: job == 0
-  :: job != 0 -> push_again()
+  :: old == 0
+  :: old != 0 -> d_step { tell(old); old = 0 }
+  :: old != 0 && agains < AGAIN -> push_again()
   fi
 }
 
 inline push_again() {
   atomic {
+    agains++;
     if
-    :: cut -> tell(job)
-    :: !cut -> queue ! job; choose(t)
+    :: cut -> tell(old)
+    :: !cut && t == 0 -> queue ! old; choose(t)
+    :: !cut && t != 0 -> queue ! old; assert(waking == t)
     fi;
-    job = 0;
+    old = 0;
     check()
   }
 }
 
 proctype thread(byte self) {
-  byte job, t, sent_for, z, j;
+  byte job, old, t, sent_for, z, j;
   bool stop, until, late, failed;
   do
   :: atomic {
@@ -419,25 +469,35 @@ proctype thread(byte self) {
 
 active [PUSHERS] proctype pusher() {
   byte n, a, t, sent_for, z, j;
-  bool failed, nobody;
+  byte staged;
+  bool failed, nobody, promised, may_promise = _pid < PROMISERS;
   do
+  :: promised -> keep()
   :: n < PUSHES ->
     atomic {
       if
       :: pusher_of[1] == 0 -> a = 1
       :: pusher_of[2] == 0 -> a = 2
+#if ADDRESSES > 2
+      :: pusher_of[3] == 0 -> a = 3
+#endif
       fi;
       n++;
       pusher_of[a] = _pid + 1;
       untold++
     }
+    if
+    :: promised && staged == 0 -> staged = a; goto next
+    :: true
+    fi;
     push(a);
     if
     :: failed -> d_step { assert(pusher_of[a] == _pid + 1); tell(a) }
     :: else
     fi;
-    d_step { a = 0; t = 0; z = 0; failed = false }
-  :: n == PUSHES -> break
+  next:
+    atomic { a = 0; t = 0; z = 0; failed = false }
+  :: n == PUSHES && !promised -> break
   od;
   finished++
 }
@@ -465,8 +525,8 @@ active [ABANDONS] proctype abandoner() {
     untold--;
     threads--;
     if
-    :: nempty(queue) && waking == 0 -> assert(!IDLE); grow(t)
-    :: empty(queue) || waking != 0
+    :: nempty(queue) && waking == 0 && !PROMISED -> assert(!IDLE); grow(t)
+    :: empty(queue) || waking != 0 || PROMISED
     fi;
     if
     :: threads == 0 -> drop_all()

@@ -262,7 +262,8 @@ static int system_start(plait__lookup *lookup) {
                              .dropped = system_dropped,
                              .orphaned = system_orphaned,
                              .name = "a lookup"};
-  return plait__lane_push(&lookup->resolver->pool->names, &lookup->job);
+  plait_pool *pool = lookup->resolver->pool;
+  return plait__lane_push(&pool->names, &lookup->job, plait__pool_stage(pool));
 }
 
 static bool system_cancel(plait__lookup *lookup) {

@@ -14,6 +14,7 @@ enum {
   POOL_NAME_THREADS = 8,
   POOL_STUCK_THREADS = 64,
   POOL_QUEUE_MAX = 65536,
+  POOL_STAGE_MAX = 32,
   POOL_IDLE_MS = 30000
 };
 
@@ -45,6 +46,26 @@ static unsigned pool_running(plait__workers *workers, const char **ret_name,
   return tasks + calls > 0 ? (unsigned)(tasks + calls) : 0;
 }
 
+static void pool_flush(plait__workers *workers, plait__stage *stage) {
+  plait__lane_flush(&pool_of(workers)->tasks, stage);
+}
+
+static void pool_keep(plait__workers *workers, plait__stage *stage) {
+  plait_pool *pool = pool_of(workers);
+  unsigned promised = stage->promised;
+  if (promised & PLAIT__LANE_TASKS)
+    plait__lane_keep(&pool->tasks, stage);
+  if (promised & PLAIT__LANE_STRANDS)
+    plait__lane_keep(&pool->strands, stage);
+  if (promised & PLAIT__LANE_NAMES)
+    plait__lane_keep(&pool->names, stage);
+}
+
+plait__stage *plait__pool_stage(const plait_pool *pool) {
+  plait_reactor *r = plait__here();
+  return r != NULL && r->runtime == pool->runtime ? &r->stage : NULL;
+}
+
 static void pool_close(plait__workers *workers) {
   plait_pool *pool = pool_of(workers);
   plait__lane_fini(&pool->tasks);
@@ -56,7 +77,18 @@ static void pool_close(plait__workers *workers) {
 static void pool_free(plait__workers *workers) {
   plait_pool *pool = pool_of(workers);
   plait__resolver_free(atomic_load(&pool->resolver));
-  plait__free(pool->runtime->driver->os, pool);
+  plait__free(pool->runtime->driver->os, pool->memory);
+}
+
+/* Lanes begin at a line of the cache, which is more than the seam promises. */
+static plait_pool *pool_alloc(const plait__os *os) {
+  char *memory = plait__zalloc(os, sizeof(plait_pool) + alignof(plait_pool));
+  if (memory == NULL)
+    return NULL;
+  size_t past = (uintptr_t)memory % alignof(plait_pool);
+  plait_pool *pool = (plait_pool *)(memory + (alignof(plait_pool) - past));
+  pool->memory = memory;
+  return pool;
 }
 
 static plait_pool *pool_new(plait_runtime *runtime) {
@@ -65,6 +97,8 @@ static plait_pool *pool_new(plait_runtime *runtime) {
   unsigned standard = POOL_THREADS_PER_CPU * os->cpu_count();
   plait__lane_options tasks = {
       .thread_name = "plait-task",
+      .bit = PLAIT__LANE_TASKS,
+      .stage_max = POOL_STAGE_MAX,
       .threads_min = o->threads_min,
       .threads_max = o->threads_max > 0 ? o->threads_max : standard,
       .queue_max = o->queue_max > 0 ? o->queue_max : POOL_QUEUE_MAX,
@@ -72,20 +106,27 @@ static plait_pool *pool_new(plait_runtime *runtime) {
   };
   plait__lane_options strands = tasks;
   strands.thread_name = "plait-strand";
+  strands.bit = PLAIT__LANE_STRANDS;
   strands.threads_min = 0;
+  strands.stage_max = 0;
   strands.threads_max =
       o->strand_threads_max > 0 ? o->strand_threads_max : standard;
   strands.queue_max = PLAIT_UNLIMITED; /* as many as there are strands */
   plait__lane_options names = strands;
   names.thread_name = "plait-names";
+  names.bit = PLAIT__LANE_NAMES;
   names.threads_max =
       o->name_threads_max > 0 ? o->name_threads_max : POOL_NAME_THREADS;
   names.stuck_max = POOL_STUCK_THREADS;
-  plait_pool *pool = plait__zalloc(os, sizeof *pool);
+  plait_pool *pool = pool_alloc(os);
   if (pool == NULL)
     return NULL;
-  pool->workers =
-      (plait__workers){pool_cut, pool_running, pool_close, pool_free};
+  pool->workers = (plait__workers){.cut = pool_cut,
+                                   .running = pool_running,
+                                   .flush = pool_flush,
+                                   .keep = pool_keep,
+                                   .close = pool_close,
+                                   .free = pool_free};
   pool->runtime = runtime;
   plait__lane_init(&pool->tasks, os, &tasks);
   plait__lane_init(&pool->strands, os, &strands);

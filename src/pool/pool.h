@@ -11,10 +11,14 @@
 struct plait_pool {
   plait__workers workers; /* what the runtime knows of it */
   plait_runtime *runtime;
+  void *memory; /* that it lies in */
   plait__lane tasks, strands, names;
   _Atomic(struct plait_resolver *) resolver;  /* NULL until it is used */
   atomic_uint_least64_t cancelled, timed_out; /* tasks */
 };
+
+/* pool.c: the calling reactor's; NULL on other threads. */
+plait__stage *plait__pool_stage(const plait_pool *pool);
 
 /* defer.c: |task| was deferred and has not begun.  False: it has. */
 bool plait__defer_cancel(plait_task *task);

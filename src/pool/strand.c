@@ -93,7 +93,7 @@ static void strand_finished(plait__job *job) {
     strand->scheduled = false;
   strand_unlock(strand);
   if (more) {
-    int code = plait__lane_push(&strand->pool->strands, job);
+    int code = plait__lane_push(&strand->pool->strands, job, NULL);
     if (code != 0)
       strand_dropped(job, code);
     return;
@@ -133,7 +133,8 @@ int plait_strand_post(plait_strand *strand, plait_call *call) {
   if (!idle)
     return 0;
   plait__runtime_ref(runtime);
-  int code = plait__lane_push(&strand->pool->strands, &strand->job);
+  int code = plait__lane_push(&strand->pool->strands, &strand->job,
+                              plait__pool_stage(strand->pool));
   if (code == 0)
     return 0;
   /* The first in the queue is ours, and stays the caller's. */

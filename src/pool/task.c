@@ -113,7 +113,10 @@ static int task_push(plait_task *task, plait_reactor *r) {
   r->expected += task->expected;
   plait__task_watch(task, NULL);
   plait__runtime_ref(r->runtime);
-  int code = plait__lane_push(&task->pool->tasks, &task->job);
+  plait__stage *stage = plait__pool_stage(task->pool);
+  plait__lane *lane = &task->pool->tasks;
+  int code = stage != NULL ? plait__lane_stage(lane, &task->job, stage)
+                           : plait__lane_push(lane, &task->job, NULL);
   if (code != 0) {
     r->expected -= task->expected;
     plait__runtime_unref(r->runtime);
@@ -138,6 +141,9 @@ int plait_pool_submit(plait_pool *pool, plait_task *task) {
 int plait_task_cancel(plait_task *task) {
   if (task->owner != NULL && plait__defer_cancel(task))
     return 0;
+  plait__stage *stage = plait__pool_stage(task->pool);
+  if (stage != NULL)
+    plait__lane_flush(&task->pool->tasks, stage); /* it may be there */
   if (!plait__lane_remove(&task->pool->tasks, &task->job))
     return PLAIT_EBUSY;
   plait__task_drop(task, PLAIT_ECANCELED);

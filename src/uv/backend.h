@@ -54,8 +54,10 @@ struct plait__loop {
   uv_check_t check;
   uv_prepare_t prepare;
   plait__uv_patience patience;
-  atomic_bool looking; /* prepare looks at |woken|: no poll has to be ended */
-  atomic_bool woken;   /* a turn is due */
+  uv_idle_t idle;    /* active: the next poll does not wait */
+  atomic_bool awake; /* it looks at |woken| before it waits: no poll has to be
+                        ended */
+  atomic_bool woken; /* a turn is due */
   /* In milliseconds of uv_now(), UINT64_MAX for never: what arm() asked for,
    * and what |timer| is set to, which is never later. */
   uint64_t deadline_ms, timer_ms;

@@ -33,7 +33,9 @@ static void loop_turn(plait__loop *loop) {
 }
 
 static void loop_on_check(uv_check_t *check) {
-  loop_turn((plait__loop *)check->loop);
+  plait__loop *loop = (plait__loop *)check->loop;
+  atomic_store(&loop->awake, true);
+  loop_turn(loop);
 }
 
 static bool loop_is_woken(void *arg) {
@@ -41,18 +43,28 @@ static bool loop_is_woken(void *arg) {
   return atomic_load_explicit(&loop->woken, memory_order_relaxed);
 }
 
+static void loop_on_idle(uv_idle_t *idle) {
+  (void)idle;
+}
+
 /* Before the poll: something that was sent to a worker may come back soon, and
- * need not end a poll then.  Whoever wakes says so first and then looks whether
- * it is seen; here it is the other way round, so one of the two sees it. */
+ * need not end a poll then.  As long as it does, polls do not wait.  Whoever
+ * wakes says so first and then looks whether it is seen; here it is the other
+ * way round, so one of the two sees it. */
 static void loop_on_prepare(uv_prepare_t *prepare) {
   plait__loop *loop = (plait__loop *)prepare->loop;
-  if (!plait__expects(loop->uv.data))
+  if (plait__expects(loop->uv.data))
+    plait__uv_wait_a_moment(&loop->patience, loop_is_woken, loop);
+  atomic_store(&loop->awake, false);
+  if (!atomic_load(&loop->woken))
+    plait__before_wait(loop->uv.data);
+  if (!atomic_load(&loop->woken)) {
+    uv_idle_stop(&loop->idle);
     return;
-  atomic_store(&loop->looking, true);
-  plait__uv_wait_a_moment(&loop->patience, loop_is_woken, loop);
-  atomic_store(&loop->looking, false);
-  if (atomic_load(&loop->woken))
-    loop_turn(loop);
+  }
+  atomic_store(&loop->awake, true);
+  loop_turn(loop);
+  uv_idle_start(&loop->idle, loop_on_idle);
 }
 
 static void loop_on_timer(uv_timer_t *timer);
@@ -91,11 +103,12 @@ int plait__uv_loop_new(plait_reactor *reactor, plait__loop **ret) {
   rc = uv_async_init(&loop->uv, &loop->async, loop_on_async);
   if (rc)
     goto fail_loop;
-  uv_timer_init(&loop->uv, &loop->timer); /* these five cannot fail */
+  uv_timer_init(&loop->uv, &loop->timer); /* these six cannot fail */
   uv_check_init(&loop->uv, &loop->check);
   uv_check_start(&loop->check, loop_on_check);
   uv_prepare_init(&loop->uv, &loop->prepare);
   uv_prepare_start(&loop->prepare, loop_on_prepare);
+  uv_idle_init(&loop->uv, &loop->idle);
   *ret = loop;
   return 0;
 
@@ -122,6 +135,7 @@ void plait__uv_loop_free(plait__loop *loop) {
   }
   uv_close((uv_handle_t *)&loop->check, NULL);
   uv_close((uv_handle_t *)&loop->prepare, NULL);
+  uv_close((uv_handle_t *)&loop->idle, NULL);
   uv_close((uv_handle_t *)&loop->timer, NULL);
   uv_close((uv_handle_t *)&loop->async, NULL);
   plait__uv_tell_closed(loop);
@@ -144,7 +158,7 @@ void plait__uv_loop_free(plait__loop *loop) {
  * of loop_turn(), what was done before it is seen in that turn. */
 void plait__uv_wake(plait__loop *loop) {
   plait__uv_patience_met(&loop->patience);
-  if (atomic_exchange(&loop->woken, true) || atomic_load(&loop->looking))
+  if (atomic_exchange(&loop->woken, true) || atomic_load(&loop->awake))
     return;
   int saved = errno; /* a signal handler may be calling */
   uv_async_send(&loop->async);

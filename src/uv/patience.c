@@ -12,7 +12,7 @@ enum {
   PATIENCE_SKIPS_MAX = 1024 /* every so many times at least */
 };
 
-static void patience_pause(void) {
+void plait__uv_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -26,7 +26,7 @@ static bool patience_look(bool (*came)(void *arg), void *arg) {
     for (int i = 0; i < PATIENCE_LOOKS; i++) {
       if (came(arg))
         return true;
-      patience_pause();
+      plait__uv_pause();
     }
   } while (plait__uv_now_ns() < end_ns);
   return false;

@@ -27,4 +27,7 @@ void plait__uv_patience_met(plait__uv_patience *p);
 bool plait__uv_wait_a_moment(plait__uv_patience *p, bool (*came)(void *arg),
                              void *arg);
 
+/* Tells the processor that this is a loop which waits. */
+void plait__uv_pause(void);
+
 #endif

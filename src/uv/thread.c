@@ -4,6 +4,7 @@
  * a pipe), so it is blocked wherever plait runs, and one raised meanwhile is
  * taken away before a caller's thread gets its mask back. */
 #include "uv/backend.h"
+#include "uv/patience.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,6 +12,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
+
+enum { YIELD_PAUSES = 64 };
 
 struct plait__thread {
   pthread_t id;
@@ -143,8 +146,14 @@ void plait__uv_leave(void *arg) {
   plait__uv_alloc(saved, 0, "enter");
 }
 
+/* What is waited for is held for a few instructions, as a rule by a thread that
+ * runs; only if it does not, it needs this processor. */
 void plait__uv_yield(void) {
-  sched_yield();
+  static _Thread_local unsigned yields;
+  if (++yields % YIELD_PAUSES != 0)
+    plait__uv_pause();
+  else
+    sched_yield();
 }
 
 static bool thread_cpus(cpu_set_t *ret) {

@@ -78,6 +78,9 @@ static void memory_step(plait__loop *loop) {
   }
   if (works)
     return;
+  plait__before_wait(loop->reactor);
+  if (loop->woken || memory_workers_deadline() <= memory_clock_ns)
+    return;
   uint64_t next_ns = memory_arrival_ns();
   if (loop->deadline_ns < next_ns)
     next_ns = loop->deadline_ns;
