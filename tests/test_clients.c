@@ -104,9 +104,8 @@ START_TEST(server_comes_and_goes) {
   coming.client = (plait_factory){.protocol = &client_ops,
                                   .connect_failed = coming_failed,
                                   .dispatch = (plait_dispatch)_i};
-  ck_assert_int_eq(
-      plait__runtime_new(leak_driver(&plait__uv_driver), NULL, &coming.runtime),
-      0);
+  plait_runtime_options options = {.backend = leak_driver(&plait__uv_backend)};
+  ck_assert_int_eq(plait_runtime_new(&options, &coming.runtime), 0);
   coming_listen();
   coming_connect();
   ck_assert_int_eq(plait_run(coming.runtime), 0);
@@ -221,15 +220,16 @@ static void stopping_connect(struct stopping *s, unsigned i) {
 
 /* A connection that is there lives on; then the runtime is stopped. */
 static void stop_on_another(unsigned i) {
-  plait_runtime_options two = {.reactors = 2, .grace_ms = 50};
+  plait_runtime_options two = {.reactors = 2,
+                               .grace_ms = 50,
+                               .backend = leak_driver(&plait__uv_backend)};
   struct stopping s = {.client = {.protocol = &listening,
                                   .stopped = stopping_over,
                                   .limits = {.idle_ms = 5}},
                        .yields = i * i / 5};
   struct leak before;
   leak_begin(&before);
-  int code =
-      plait__runtime_new(leak_driver(&plait__uv_driver), &two, &s.runtime);
+  int code = plait_runtime_new(&two, &s.runtime);
   require(code == 0, "%s", plait_error_detail());
   stopping_connect(&s, i);
   require(pthread_create(&s.thread, NULL, stop_it, &s) == 0, "no thread");
@@ -249,7 +249,7 @@ END_TEST
 START_TEST(entropy_differs) {
   uint64_t one = 0, two = 0;
   uint8_t big[257];
-  const plait__os *os = plait__uv_driver.os;
+  const plait__os *os = plait__uv_backend.os;
   ck_assert_int_eq(os->entropy(&one, sizeof one), 0);
   ck_assert_int_eq(os->entropy(&two, sizeof two), 0);
   ck_assert_uint_ne(one, two);
@@ -259,15 +259,15 @@ END_TEST
 
 /* Never run: nothing is told, and nothing is left. */
 START_TEST(freed_unrun) {
-  plait_runtime_options two = {.reactors = 2};
+  plait_runtime_options two = {.reactors = 2,
+                               .backend = leak_driver(&plait__uv_backend)};
   struct coming *c = &coming;
   struct leak before;
   warm_up();
   for (unsigned i = 0; i < 8; i++) {
     leak_begin(&before);
     c->client = (plait_factory){.protocol = &client_ops};
-    int code =
-        plait__runtime_new(leak_driver(&plait__uv_driver), &two, &c->runtime);
+    int code = plait_runtime_new(&two, &c->runtime);
     require(code == 0, "%s", plait_error_detail());
     plait_connect_options options = {
         .reactor = plait_runtime_reactor(c->runtime, i % 2)};

@@ -22,9 +22,9 @@ static struct leak leak;
 static void open_runtime(plait_runtime_options options) {
   script_begin();
   leak_begin(&leak);
-  require(plait__runtime_new(leak_driver(script_driver(&plait__uv_driver)),
-                             &options, &runtime) == 0,
-          "%s", plait_error_detail());
+  options.backend = leak_driver(script_driver(&plait__uv_backend));
+  require(plait_runtime_new(&options, &runtime) == 0, "%s",
+          plait_error_detail());
 }
 
 /* A thread that was left to itself frees what it has when it returns. */

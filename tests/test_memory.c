@@ -236,10 +236,10 @@ static bool echo_out_of_memory(struct world *w, size_t n) {
   world_init(w, &world_memory, MEDIUM_TCP, 1);
   echo_script(w);
   echo_attempts = 0;
-  const plait__driver *driver = leak_driver(&memory_driver);
+  w->options.backend = leak_driver(&memory_driver);
   leak_begin(&w->leak);
   leak_fail_at(n);
-  int code = plait__runtime_new(driver, &w->options, &w->runtime);
+  int code = plait_runtime_new(&w->options, &w->runtime);
   require(code == 0 || (leak_failed() && code == PLAIT_ENOMEM),
           "runtime_new: %s", plait_strerror(code));
   if (code == 0) {

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <plait.h>
 
@@ -387,6 +388,17 @@ static void *post_all(void *arg) {
   return NULL;
 }
 
+START_TEST(test_sleep) {
+  struct timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  plait_work_sleep_ms(3);
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  ck_assert_int_ge((after.tv_sec - before.tv_sec) * 1000000000 +
+                       after.tv_nsec - before.tv_nsec,
+                   3000000);
+}
+END_TEST
+
 START_TEST(test_strands) {
   pthread_t posters[POSTERS];
   open_runtime((plait_runtime_options){.pool.strand_threads_max = 4});
@@ -478,6 +490,7 @@ static Suite *pool_suite(void) {
   Suite *suite = suite_create("pool");
   TCase *tasks = tcase_create("tasks");
   tcase_add_loop_test(tasks, test_many_tasks, 1, 5);
+  tcase_add_test(tasks, test_sleep);
   tcase_add_test(tasks, test_threads_max);
   tcase_add_test(tasks, test_cancel_and_full);
   tcase_add_test(tasks, test_submit_elsewhere);

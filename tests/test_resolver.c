@@ -27,7 +27,7 @@ static void choose(int which) {
 static void open_named(plait_runtime_options options) {
   leak_begin(&leak);
   options.resolver = (plait_resolver_kind)kind;
-  open_runtime_on(names_driver(leak_driver(&plait__uv_driver)), options);
+  open_runtime_on(names_driver(leak_driver(&plait__uv_backend)), options);
 }
 
 static plait_resolver *resolver(void) {

@@ -32,6 +32,7 @@ PLAIT_BEGIN
 
 /* The structs that most headers speak of. */
 typedef struct plait_address plait_address;
+typedef struct plait_backend plait_backend;
 typedef struct plait_call plait_call;
 typedef struct plait_connector plait_connector;
 typedef struct plait_factory plait_factory;

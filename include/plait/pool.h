@@ -133,6 +133,11 @@ PLAIT_EXTERN int plait_defer(plait_transport *t, plait_task *task,
  * deferred it. */
 PLAIT_EXTERN int plait_task_cancel(plait_task *task);
 
+/* Sleeps the calling thread: in |work|, in a callback on a worker, on a thread
+ * of yours.  On the simulator (<plait/sim.h>) it is virtual time that passes,
+ * so what stands for a call that blocks is this. */
+PLAIT_EXTERN void plait_work_sleep_ms(uint32_t ms);
+
 typedef struct plait_pool_stats {
   unsigned threads, idle; /* now; idle ones are among the threads */
   unsigned queued;        /* jobs that wait now */

@@ -31,6 +31,8 @@ typedef struct plait_runtime_options {
   uint32_t grace_ms;   /* from stop until connections are cut [10,000] */
   plait_pool_options pool;
   plait_resolver_kind resolver;
+  const plait_backend *backend; /* what it runs on [the system]; another one is
+                                   plait_sim_backend() */
 } plait_runtime_options;
 
 /* Makes a runtime; |options| may be NULL.  0, PLAIT_EINVAL (more than

@@ -179,6 +179,8 @@ typedef struct plait__os {
   int (*enter)(int cpu, void **ret_saved);
   void (*leave)(void *saved);
   void (*yield)(void);
+  /* The calling thread sleeps. */
+  void (*sleep_ns)(uint64_t ns);
   unsigned (*cpu_count)(void);
   /* The |i|th processor this process may use. */
   int (*cpu_number)(unsigned i);
@@ -230,32 +232,34 @@ typedef struct plait__host {
   void (*stdio_close)(plait__stdio *stdio);
 } plait__host;
 
-typedef struct plait__driver {
+struct plait_backend {
   const char *name;
   const plait__io *io;
   const plait__os *os;
   const plait__host *host;
-} plait__driver;
+};
 
-/* The backend that plait_runtime_new() uses (src/uv). */
-extern const plait__driver plait__uv_driver;
+/* The system (src/uv): what a runtime runs on unless it is told otherwise. */
+extern const plait_backend plait__uv_backend;
 
-/* ---- what a backend calls: src/core/reactor.c ---------------------------- */
+/* ---- what a backend calls: src/core/reactor.c ----------------------------
+ *
+ * One outside the library (src/sim) calls them, too. */
 
 /* |socket| has |events|; counts them and takes a turn in between when 256
  * events or 2 ms have gone by since the last. */
-void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
-                     unsigned events);
+PLAIT_EXTERN void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
+                                  unsigned events);
 
 /* Whether what was sent to workers is still to come back: before a loop waits,
  * it may look for it for a moment. */
-bool plait__expects(const plait_reactor *reactor);
+PLAIT_EXTERN bool plait__expects(const plait_reactor *reactor);
 
 /* A loop calls it before it waits, and then looks once more whether it was
  * woken: other threads may be told of what this one has left to them. */
 void plait__before_wait(plait_reactor *reactor);
 
 /* The work between events: flushes, time-outs, the mailbox. */
-void plait__turn(plait_reactor *reactor);
+PLAIT_EXTERN void plait__turn(plait_reactor *reactor);
 
 #endif

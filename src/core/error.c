@@ -9,8 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char error_detail[PLAIT__ERROR_DETAIL_MAX];
-static _Thread_local char error_number[sizeof "error -2147483648"];
+#include "core/context.h"
+
+static const char *error_numbered(int code) {
+  char *number = plait__context_here()->error_number;
+  snprintf(number, PLAIT__ERROR_NUMBER_MAX, "error %d", code);
+  return number;
+}
 
 const char *plait_strerror(int code) {
   switch (code) {
@@ -22,8 +27,7 @@ const char *plait_strerror(int code) {
   case PLAIT_OK:
     return "ok";
   default:
-    snprintf(error_number, sizeof error_number, "error %d", code);
-    return error_number;
+    return error_numbered(code);
   }
 }
 
@@ -42,7 +46,7 @@ const char *plait_error_name(int code) {
 }
 
 const char *plait_error_detail(void) {
-  return error_detail;
+  return plait__context_here()->error_detail;
 }
 
 /* Ends the full |text| in "...", without leaving half a UTF-8 character in
@@ -70,10 +74,10 @@ int plait__fail(int code, const char *format, ...) {
   for (char *c = text; *c != '\0'; c++)
     if ((unsigned char)*c < 0x20 || *c == 0x7f)
       *c = '?';
-  memcpy(error_detail, text, sizeof error_detail);
+  memcpy(plait__context_here()->error_detail, text, sizeof text);
   return code;
 }
 
 void plait__error_clear(void) {
-  error_detail[0] = '\0';
+  plait__context_here()->error_detail[0] = '\0';
 }

@@ -16,7 +16,8 @@ enum { PLAIT__ERROR_DETAIL_MAX = 512 }; /* with its NUL */
 /* Makes the formatted text the calling thread's error detail and returns
  * |code|.  The old detail may be among the arguments.  Control characters
  * become '?', so it stays one line; a text that is too long ends in "...". */
-int plait__fail(int code, const char *format, ...) PLAIT_PRINTF(2, 3);
+PLAIT_EXTERN int plait__fail(int code, const char *format, ...)
+    PLAIT_PRINTF(2, 3);
 
 /* Makes the detail "". */
 void plait__error_clear(void);

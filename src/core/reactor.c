@@ -11,28 +11,10 @@
 #include "core/memory.h"
 #include "core/runtime.h"
 
-static _Thread_local plait_reactor *here, *current;
-
-plait_reactor *plait__here(void) {
-  return here;
-}
-
-void plait__set_here(plait_reactor *r) {
-  here = r;
-}
-
-void plait__set_current(plait_reactor *r) {
-  current = r;
-}
-
-plait_reactor *plait_reactor_current(void) {
-  return here != NULL ? here : current;
-}
-
 /* ---- life ---------------------------------------------------------------- */
 
 int plait__reactor_init(plait_reactor *r, plait_runtime *runtime,
-                        const plait__driver *driver, unsigned index) {
+                        const plait_backend *driver, unsigned index) {
   r->runtime = runtime;
   r->io = driver->io;
   r->os = driver->os;
@@ -250,6 +232,7 @@ bool plait__expects(const plait_reactor *r) {
 /* ---- mail ---------------------------------------------------------------- */
 
 void plait__reactor_mail(plait_reactor *r, plait__mail *mail) {
+  const plait_reactor *here = plait__here();
   bool first = plait__mailbox_push(&r->mailbox, mail);
   if (!first || (here == r && r->in_batch)) /* the turn finds it */
     return;

@@ -61,7 +61,7 @@ struct plait_reactor {
 };
 
 int plait__reactor_init(plait_reactor *r, plait_runtime *runtime,
-                        const plait__driver *driver, unsigned index);
+                        const plait_backend *driver, unsigned index);
 /* plait_runtime_free(), in two steps over all reactors: undelivered mail gets
  * |drop| and descriptors close; then the rest goes. */
 void plait__reactor_close(plait_reactor *r);

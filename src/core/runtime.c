@@ -40,12 +40,13 @@ static int runtime_add_reactor(plait_runtime *runtime, unsigned i) {
   return 0;
 }
 
-int plait__runtime_new(const plait__driver *driver,
-                       const plait_runtime_options *options,
-                       plait_runtime **ret) {
+int plait_runtime_new(const plait_runtime_options *options,
+                      plait_runtime **ret) {
   plait_runtime_options o =
       options != NULL ? *options : (plait_runtime_options){0};
-  const plait__os *os = driver->os;
+  if (o.backend == NULL)
+    o.backend = &plait__uv_backend;
+  const plait__os *os = o.backend->os;
   unsigned n = reactor_count(os, o.reactors);
   if (n > PLAIT_REACTORS_MAX)
     return plait__fail(PLAIT_EINVAL, "runtime: %u reactors: at most %d", n,
@@ -59,7 +60,7 @@ int plait__runtime_new(const plait__driver *driver,
   plait_runtime *runtime = plait__zalloc(os, size);
   if (runtime == NULL)
     return plait__fail(PLAIT_ENOMEM, "runtime: out of memory");
-  runtime->driver = driver;
+  runtime->driver = o.backend;
   runtime->options = o;
   for (unsigned i = 0; i < n; i++) {
     int code = runtime_add_reactor(runtime, i);

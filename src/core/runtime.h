@@ -44,7 +44,7 @@ typedef struct plait__lookup_backend plait__lookup_backend;
 extern const plait__lookup_backend *const plait__lookup_cares;
 
 struct plait_runtime {
-  const plait__driver *driver;
+  const plait_backend *driver;
   plait_runtime_options options; /* defaults filled in */
   unsigned reactor_count;
   _Atomic(int) stop;                     /* PLAIT__STOP_* that was asked for */
@@ -60,11 +60,6 @@ struct plait_runtime {
   unsigned signals; /* that came */
   plait_reactor *reactors[];
 };
-
-/* plait_runtime_new() on another backend. */
-int plait__runtime_new(const plait__driver *driver,
-                       const plait_runtime_options *options,
-                       plait_runtime **ret);
 
 /* Something that plait_run() waits for comes and goes.  Any thread. */
 void plait__runtime_ref(plait_runtime *runtime);

@@ -12,18 +12,22 @@
 
 #include <plait/error.h>
 
+#include "core/context.h"
 #include "core/deliver.h"
 #include "core/instance.h"
 
 enum { AWAY_BATCH = 64 };
 
-static _Thread_local plait__away *running;
+static void away_set_running(plait__away *a) {
+  plait__context_here()->running = a;
+}
 
 plait__away *plait__away_running(void) {
-  return running;
+  return plait__context_here()->running;
 }
 
 plait_transport *plait__away_here(const plait__slot *slot) {
+  plait__away *running = plait__away_running();
   bool here = running != NULL && running->head.slot == slot && !running->over;
   return here ? &running->head : NULL;
 }
@@ -62,13 +66,13 @@ static bool away_step(plait__away *a, bool drop) {
 static void away_run(plait__job *job) {
   plait__away *a = plait_container_of(job, plait__away, job);
   bool cut = false;
-  running = a;
+  away_set_running(a);
   plait__set_current(a->reactor);
   for (int i = 0; i < AWAY_BATCH && !cut && away_step(a, false); i++)
     cut = atomic_load_explicit(&a->pool->strands.cut, memory_order_relaxed);
   plait__orders_send(a);
   plait__set_current(NULL);
-  running = NULL;
+  away_set_running(NULL);
 }
 
 /* ---- scheduling ---------------------------------------------------------- */
@@ -143,11 +147,11 @@ static void turn_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
     a->phase = PLAIT__GONE;
     plait__away_drop_input(a);
   }
-  running = a;
+  away_set_running(a);
   while (away_step(a, drop)) {
   }
   plait__orders_send(a);
-  running = NULL;
+  away_set_running(NULL);
   away_finished(&a->job);
 }
 

@@ -20,6 +20,7 @@
 
 #include <plait/error.h>
 
+#include "core/context.h"
 #include "core/memory.h"
 #include "core/runtime.h"
 
@@ -293,7 +294,10 @@ static void thread_done(plait__lane_thread *t, const plait__job *job,
 
 /* Runs |job|.  False: it was given up, and the lane and |t| are gone. */
 static bool thread_run(plait__lane_thread *t, plait__job *job) {
+  plait__context *context = plait__context_here();
+  context->job = job->name;
   job->run(job);
+  context->job = NULL;
   if (atomic_exchange(&t->fate, FATE_RETURNED) != FATE_ORPHANED)
     return true;
   job->orphaned(job);

@@ -8,6 +8,7 @@
 #include <plait/error.h>
 #include <plait/factory.h>
 
+#include "core/context.h"
 #include "core/error.h"
 #include "core/reactor.h"
 #include "core/runtime.h"
@@ -148,4 +149,11 @@ int plait_task_cancel(plait_task *task) {
     return PLAIT_EBUSY;
   plait__task_drop(task, PLAIT_ECANCELED);
   return 0;
+}
+
+void plait_work_sleep_ms(uint32_t ms) {
+  const plait__os *os = plait__context_here()->os;
+  if (os == NULL)
+    os = plait__uv_backend.os;
+  os->sleep_ns((uint64_t)ms * 1000000);
 }

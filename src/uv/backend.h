@@ -183,6 +183,7 @@ void plait__uv_worker_detach(plait__worker *worker);
 int plait__uv_enter(int cpu, void **ret_saved);
 void plait__uv_leave(void *saved);
 void plait__uv_yield(void);
+void plait__uv_sleep_ns(uint64_t ns);
 unsigned plait__uv_cpu_count(void);
 int plait__uv_cpu_number(unsigned i);
 

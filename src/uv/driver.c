@@ -81,6 +81,7 @@ static const plait__os os = {
     .enter = plait__uv_enter,
     .leave = plait__uv_leave,
     .yield = plait__uv_yield,
+    .sleep_ns = plait__uv_sleep_ns,
     .cpu_count = plait__uv_cpu_count,
     .cpu_number = plait__uv_cpu_number,
     .fatal = plait__uv_fatal,
@@ -96,7 +97,7 @@ static const plait__host host = {
     .stdio_close = plait__uv_stdio_close,
 };
 
-const plait__driver plait__uv_driver = {
+const plait_backend plait__uv_backend = {
     .name = "libuv",
     .io = &io,
     .os = &os,

@@ -156,6 +156,12 @@ void plait__uv_yield(void) {
     sched_yield();
 }
 
+void plait__uv_sleep_ns(uint64_t ns) {
+  struct timespec left = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+  while (nanosleep(&left, &left) < 0 && errno == EINTR) {
+  }
+}
+
 static bool thread_cpus(cpu_set_t *ret) {
   if (thread_unbound)
     *ret = *thread_unbound;

@@ -273,13 +273,12 @@ void storm_play(unsigned operations) {
   plait_runtime_options options = {.reactors = REACTORS,
                                    .keep_running = true,
                                    .grace_ms = 1000,
-                                   .pool.strand_threads_max = WORKERS};
+                                   .pool.strand_threads_max = WORKERS,
+                                   .backend = leak_driver(&plait__uv_backend)};
   alarm(DEADLINE_S + operations / OPERATIONS_A_SECOND);
   storm.share = operations / SENDERS;
   leak_begin(&leak);
-  require(plait__runtime_new(leak_driver(&plait__uv_driver), &options,
-                             &storm.runtime) == 0,
-          "no runtime");
+  require(plait_runtime_new(&options, &storm.runtime) == 0, "no runtime");
   links_open(storm.runtime);
   storm_start(senders);
   int code = plait_run(storm.runtime);

@@ -11,7 +11,7 @@
 #include "support/require.h"
 
 static struct {
-  plait__driver driver;
+  plait_backend driver;
   plait__host host;
   atomic_uint asked;
   sem_t gate, arrived;
@@ -75,7 +75,7 @@ static int script_resolve(const plait__os *os, const plait__question *q,
   return script_found(os, q, ret);
 }
 
-const plait__driver *script_driver(const plait__driver *driver) {
+const plait_backend *script_driver(const plait_backend *driver) {
   script.driver = *driver;
   script.host = *driver->host;
   script.host.resolve = script_resolve;

@@ -15,7 +15,7 @@
 #include "core/driver.h"
 
 /* |driver| with a resolver that does as above; one at a time. */
-const plait__driver *script_driver(const plait__driver *driver);
+const plait_backend *script_driver(const plait_backend *driver);
 
 /* Forgets trace and counts; no lookup is under way. */
 void script_begin(void);

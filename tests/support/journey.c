@@ -293,8 +293,9 @@ void journey_make(struct journey *j) {
                                .stopped = journey_over};
   j->server = (plait_factory){.protocol = &host_ops};
   leak_begin(&before);
-  const plait__driver *driver = leak_driver(&memory_driver);
-  require(plait__runtime_new(driver, NULL, &j->runtime) == 0, "no runtime");
+  const plait_backend *driver = leak_driver(&memory_driver);
+  plait_runtime_options options = {.backend = driver};
+  require(plait_runtime_new(&options, &j->runtime) == 0, "no runtime");
   journey_listen(j, "127.0.0.1", &four);
   journey_listen(j, "\\:\\:1", &six);
   plait_reactor_post(plait_runtime_reactor(j->runtime, 0), &begin);

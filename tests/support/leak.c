@@ -23,8 +23,8 @@ struct leak_head {
 
 static struct {
   pthread_mutex_t lock;
-  const plait__driver *inner;
-  plait__driver outer;
+  const plait_backend *inner;
+  plait_backend outer;
   plait__os os;
   size_t bytes, allocations, fail_at;
   bool failed;
@@ -80,7 +80,7 @@ static void *leak_alloc(void *old, size_t size, const char *site) {
   return size == 0 ? NULL : block + 1;
 }
 
-const plait__driver *leak_driver(const plait__driver *driver) {
+const plait_backend *leak_driver(const plait_backend *driver) {
   if (leak.inner == driver)
     return &leak.outer;
   require(leak.bytes == 0, "%zu bytes of another driver", leak.bytes);

@@ -16,7 +16,7 @@ struct leak {
 
 /* |driver| with an allocator that counts, and that fails the allocation with
  * the number leak_fail_at() was told. */
-const plait__driver *leak_driver(const plait__driver *driver);
+const plait_backend *leak_driver(const plait_backend *driver);
 
 /* Makes allocation |n| from now on fail, once (0: none), and starts to count.
  * Frees do not count. */

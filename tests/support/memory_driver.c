@@ -229,7 +229,7 @@ static const plait__host memory_host = {.descriptor_limit =
                                         .stdio_finish = memory_stdio_finish,
                                         .stdio_close = memory_stdio_close};
 
-const plait__driver memory_driver = {
+const plait_backend memory_driver = {
     .name = "memory", .io = &memory_io, .os = &memory_os, .host = &memory_host};
 
 /* ---- worlds --------------------------------------------------------------*/

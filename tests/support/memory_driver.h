@@ -8,7 +8,7 @@
 
 #include "support/world.h"
 
-extern const plait__driver memory_driver;
+extern const plait_backend memory_driver;
 extern const struct world_backend world_memory;
 
 /* Nanoseconds of the virtual clock. */

@@ -58,9 +58,9 @@ static int names_resolve(const plait__os *os, const plait__question *q,
   return 0;
 }
 
-const plait__driver *names_driver(const plait__driver *driver) {
+const plait_backend *names_driver(const plait_backend *driver) {
   static plait__host host;
-  static plait__driver scripted;
+  static plait_backend scripted;
   scripted = *driver;
   host = *driver->host;
   host.resolve = names_resolve;

@@ -22,7 +22,7 @@ extern atomic_uint names_lookups;
 int names_kinds(void);
 
 /* |driver| with the script. */
-const plait__driver *names_driver(const plait__driver *driver);
+const plait_backend *names_driver(const plait_backend *driver);
 
 /* From now on c-ares asks the script, on another port each time.  Its thread
  * goes on until the next names_serve(), or names_stop(). */

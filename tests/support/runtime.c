@@ -8,15 +8,16 @@
 plait_runtime *runtime;
 struct leak leak;
 
-void open_runtime_on(const plait__driver *driver,
+void open_runtime_on(const plait_backend *driver,
                      plait_runtime_options options) {
-  require(plait__runtime_new(driver, &options, &runtime) == 0, "%s",
+  options.backend = driver;
+  require(plait_runtime_new(&options, &runtime) == 0, "%s",
           plait_error_detail());
 }
 
 void open_runtime(plait_runtime_options options) {
   leak_begin(&leak);
-  open_runtime_on(leak_driver(&plait__uv_driver), options);
+  open_runtime_on(leak_driver(&plait__uv_backend), options);
 }
 
 void close_runtime(void) {

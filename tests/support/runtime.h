@@ -15,7 +15,7 @@ extern struct leak leak; /* what there was before it */
 
 void open_runtime(plait_runtime_options options);
 /* The same on |driver|, which wraps leak_driver()'s. */
-void open_runtime_on(const plait__driver *driver,
+void open_runtime_on(const plait_backend *driver,
                      plait_runtime_options options);
 /* Frees it; aborts if something is left. */
 void close_runtime(void);

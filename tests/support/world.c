@@ -42,7 +42,7 @@ static void world_kernel_nobody(enum medium medium, const char *folder,
 }
 
 const struct world_backend world_kernel = {.name = "kernel",
-                                           .driver = &plait__uv_driver,
+                                           .driver = &plait__uv_backend,
                                            .pair = world_kernel_pair,
                                            .nobody = world_kernel_nobody,
                                            .resets = {[MEDIUM_TCP] = true}};
@@ -91,8 +91,9 @@ struct world *world_of(const struct spy *s) {
 
 /* What a process makes once and keeps is not a leak. */
 static void world_warm_up(const struct world_backend *backend) {
+  plait_runtime_options options = {.backend = backend->driver};
   plait_runtime *runtime;
-  int code = plait__runtime_new(backend->driver, NULL, &runtime);
+  int code = plait_runtime_new(&options, &runtime);
   require(code == 0, "no runtime: %s", plait_strerror(code));
   code = plait_run(runtime);
   require(code == 0, "an empty run: %s", plait_strerror(code));
@@ -123,8 +124,8 @@ void world_open(struct world *w) {
   w->server.factory.dispatch = w->client.factory.dispatch = w->dispatch;
   world_watch(w);
   leak_begin(&w->leak);
-  const plait__driver *driver = leak_driver(w->backend->driver);
-  int code = plait__runtime_new(driver, &w->options, &w->runtime);
+  w->options.backend = leak_driver(w->backend->driver);
+  int code = plait_runtime_new(&w->options, &w->runtime);
   require(code == 0, "no runtime: %s", plait_strerror(code));
 }
 

@@ -22,7 +22,7 @@ extern const char *const medium_names[MEDIA];
 /* What differs between a real kernel and the memory of tests. */
 struct world_backend {
   const char *name;
-  const plait__driver *driver;
+  const plait_backend *driver;
   /* Makes a connected pair of stream sockets. */
   void (*pair)(int ret_fds[2]);
   /* Writes the endpoint of a server that is not there to |ret|; |ret_fd| keeps
