@@ -49,8 +49,13 @@ check_includes() {
     say 'src/filter includes from another layer'
   includes "$from(\.\./|cli/|protocols/|tests/)" src/endpoint |
     say 'src/endpoint includes from a layer above'
+  seam='"(core/(context|driver|error|reactor)|sim/[a-z_]+)\.h"'
+  includes '"' src/sim | grep -Ev "include[[:space:]]*$seam" |
+    say 'src/sim includes more than the seam'
+  includes '[<"]sim/' src | grep -v '^src/sim/' |
+    say 'src/sim is no part of libplait'
 
-  includes "$from(\.\./|src/|core/|uv/|endpoint/|tests/)" \
+  includes "$from(\.\./|src/|core/|uv/|sim/|endpoint/|tests/)" \
     protocols examples src/cli src/testing bench | grep -v '^bench/peers/' |
     say 'only the public headers may be included here'
   standard='<(plait/[a-z]+|std[a-z]+|string|time)\.h>'

@@ -23,6 +23,9 @@
  * for ever; after PLAIT_SIM_ALARM_S seconds of the system's time without a call
  * of plait's the process ends with a message that names it.
  *
+ * What of plait's is not in it: standard input and output, plait_watch(),
+ * c-ares.
+ *
  * In libplait-testing (pkg-config plait-testing).  One simulation at a time in
  * a process; all functions on the thread that made it.
  */
@@ -74,7 +77,7 @@ typedef struct plait_sim_options {
   uint32_t resolve_max_ms;   /* that one takes [20] */
   uint32_t thread_fail_ppm;  /* of starts of a worker */
 
-  uint64_t heal_ms; /* from this time on nothing fails any more [never] */
+  uint64_t heal_ms; /* when it is so old nothing fails any more [never] */
 } plait_sim_options;
 
 /* Makes a world; |options| may be NULL.  0, PLAIT_ENOMEM, PLAIT_EBUSY (there
@@ -115,8 +118,8 @@ PLAIT_EXTERN void plait_sim_settle(plait_sim *sim);
 
 /* ---- what happened ------------------------------------------------------- */
 
-/* A hash of every call of the seam with its time, thread, arguments and
- * answer, and of what plait_sim_note() was told. */
+/* A hash of every call of the seam but looks at the clock, with its time,
+ * thread, arguments and answer, and of what plait_sim_note() was told. */
 PLAIT_EXTERN uint64_t plait_sim_hash(const plait_sim *sim);
 /* How many of these there were. */
 PLAIT_EXTERN uint64_t plait_sim_events(const plait_sim *sim);
@@ -131,7 +134,7 @@ PLAIT_EXTERN size_t plait_sim_memory(const plait_sim *sim);
 PLAIT_EXTERN size_t plait_sim_memory_peak(const plait_sim *sim);
 /* Descriptors that are open. */
 PLAIT_EXTERN unsigned plait_sim_descriptors(const plait_sim *sim);
-/* The most events, and bytes read, between two turns of a reactor. */
+/* The most events between two turns of a reactor. */
 PLAIT_EXTERN unsigned plait_sim_events_per_turn(const plait_sim *sim);
 
 /* ---- what is to happen --------------------------------------------------- */

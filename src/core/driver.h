@@ -253,11 +253,11 @@ PLAIT_EXTERN void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
 
 /* Whether what was sent to workers is still to come back: before a loop waits,
  * it may look for it for a moment. */
-PLAIT_EXTERN bool plait__expects(const plait_reactor *reactor);
+bool plait__expects(const plait_reactor *reactor);
 
 /* A loop calls it before it waits, and then looks once more whether it was
  * woken: other threads may be told of what this one has left to them. */
-void plait__before_wait(plait_reactor *reactor);
+PLAIT_EXTERN void plait__before_wait(plait_reactor *reactor);
 
 /* The work between events: flushes, time-outs, the mailbox. */
 PLAIT_EXTERN void plait__turn(plait_reactor *reactor);
