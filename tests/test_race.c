@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "support/journey.h"
-#include "support/memory_driver.h"
+#include "support/sim_world.h"
 
 #define A4 "10.0.0.1"
 #define B4 "10.0.0.2"
@@ -103,7 +103,7 @@ END_TEST
 
 static void take_long(struct journey *j) {
   (void)j;
-  memory_pass_ms(200);
+  plait_sim_sleep_us(sim, 200000);
 }
 
 /* Both in one batch of events: one protocol is made, for one of them. */

@@ -169,8 +169,10 @@ static void read_in_steps(struct spy *s) {
   spy_start_timer(s, SHORT_MS / 10, 0);
 }
 
+/* On workers, bytes that wait for a callback are read already: few may. */
 static void progress_restarts_the_deadline(struct world *w) {
   w->server.factory.limits.flush_ms = SHORT_MS;
+  w->client.factory.limits.lease_bytes_max = 64 << 10;
   on(&w->client, SPY_DATA, read_in_steps);
   on(&w->client, SPY_TIMER, spy_resume);
   w->client.kinds[0].script.flags = SPY_QUIET;
@@ -306,7 +308,7 @@ const struct behaviour closing_behaviours[] = {
     {"close_with_unread_input", close_with_unread_input, ON_STREAMS | ON_BOTH},
     {"flush_deadline", flush_deadline, ON_STREAMS | ON_BOTH},
     {"progress_restarts_the_deadline", progress_restarts_the_deadline,
-     ON_STREAMS | ON_MEMORY},
+     ON_STREAMS | ON_SIM},
     {"linger_ends_well", linger_ends_well, ON_STREAMS | ON_BOTH},
     {"linger_ends_badly", linger_ends_badly, ON_UNIX | ON_PAIR | ON_BOTH},
     {"linger_bytes", linger_bytes, ON_STREAMS | ON_BOTH},

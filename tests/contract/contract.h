@@ -15,11 +15,11 @@ enum {
   ON_UNIX = 1u << MEDIUM_UNIX,
   ON_PAIR = 1u << MEDIUM_PAIR,
   ON_KERNEL = 1u << 4, /* real sockets */
-  ON_MEMORY = 1u << 5, /* the backend in memory, with its virtual clock */
+  ON_SIM = 1u << 5,    /* the simulator, with its virtual clock */
 
   ON_STREAMS = ON_TCP | ON_UNIX | ON_PAIR,
   ON_LISTENERS = ON_TCP | ON_UNIX,
-  ON_BOTH = ON_KERNEL | ON_MEMORY
+  ON_BOTH = ON_KERNEL | ON_SIM
 };
 
 struct behaviour {

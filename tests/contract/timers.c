@@ -177,6 +177,6 @@ const struct behaviour timer_behaviours[] = {
     {"idle_calls", idle_calls, ON_STREAMS | ON_BOTH},
     {"idle_can_be_set", idle_can_be_set, ON_STREAMS | ON_BOTH},
     {"idle_can_be_unset", idle_can_be_unset, ON_STREAMS | ON_BOTH},
-    {"receiving_is_not_idle", receiving_is_not_idle, ON_STREAMS | ON_MEMORY},
-    {"sending_is_not_idle", sending_is_not_idle, ON_STREAMS | ON_MEMORY},
+    {"receiving_is_not_idle", receiving_is_not_idle, ON_STREAMS | ON_SIM},
+    {"sending_is_not_idle", sending_is_not_idle, ON_STREAMS | ON_SIM},
     {NULL, NULL, 0}};

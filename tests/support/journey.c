@@ -8,14 +8,14 @@
 #include "core/connector.h"
 #include "core/runtime.h"
 #include "support/leak.h"
-#include "support/memory_driver.h"
-#include "support/memory_streams.h"
+#include "sim/sim.h"
 #include "support/require.h"
+#include "support/sim_world.h"
 
 static struct journey *journey; /* the one under way */
 
 uint64_t journey_now_ms(const struct journey *j) {
-  return (memory_now_ns() - j->start_ns) / 1000000;
+  return (plait_sim_now_ns(sim) - j->start_ns) / 1000000;
 }
 
 /* "250 try 10.0.0.1". */
@@ -44,7 +44,7 @@ static const char *journey_ip(const plait_address *a) {
 
 /* ---- roads ---------------------------------------------------------------*/
 
-static struct memory_road journey_road(const plait_address *peer) {
+static plait__sim_road journey_road(const plait_address *peer) {
   struct journey *j = journey;
   j->tries++;
   journey_write(j, "try", journey_ip(peer));
@@ -53,10 +53,10 @@ static struct memory_road journey_road(const plait_address *peer) {
     journey_address(h, &address);
     if (address.family == peer->family &&
         memcmp(address.ip, peer->ip, sizeof peer->ip) == 0)
-      return (struct memory_road){.code = h->code, .ms = h->ms};
+      return (plait__sim_road){.code = h->code, .ms = h->ms};
   }
   require(false, "an attempt to nowhere");
-  return (struct memory_road){0};
+  return (plait__sim_road){0};
 }
 
 /* ---- the name ------------------------------------------------------------*/
@@ -241,7 +241,7 @@ static void journey_begin(plait_call *call, plait_protocol *p) {
   struct journey *j = journey;
   (void)call;
   (void)p;
-  j->start_ns = memory_now_ns();
+  j->start_ns = plait_sim_now_ns(sim);
   plait_timer_init(&j->timer, NULL, journey_ring);
   if (j->at != NULL)
     plait_timer_start(&j->timer, j->at_ms, 0);
@@ -286,14 +286,15 @@ void journey_make(struct journey *j) {
   plait_call begin = {.run = journey_begin};
   plait_listener *four, *six;
   journey = j;
-  memory_road = journey_road;
+  sim_begin((plait_sim_options){0});
+  plait__sim_road_to = journey_road;
   j->factory = (plait_factory){.protocol = &client_ops,
                                .build_protocol = client_build,
                                .connect_failed = client_failed,
                                .stopped = journey_over};
   j->server = (plait_factory){.protocol = &host_ops};
   leak_begin(&before);
-  const plait_backend *driver = leak_driver(&memory_driver);
+  const plait_backend *driver = leak_driver(plait_sim_backend(sim));
   plait_runtime_options options = {.backend = driver};
   require(plait_runtime_new(&options, &j->runtime) == 0, "no runtime");
   journey_listen(j, "127.0.0.1", &four);
@@ -308,8 +309,8 @@ void journey_make(struct journey *j) {
     journey_stop(j);
   require(plait_runtime_free(j->runtime) == 0, "%s", plait_error_detail());
   leak_end(&before);
-  memory_check_closed();
-  memory_road = NULL;
+  sim_end();
+  plait__sim_road_to = NULL;
 }
 
 /* ---- what is expected ----------------------------------------------------*/

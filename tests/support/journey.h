@@ -1,4 +1,4 @@
-/* A client on the backend in memory, whose name, roads and server are a script,
+/* A client on the simulator, whose name, roads and server are a script,
  * and what came of it, with the times.
  *
  *     struct journey j = {.hosts = {{"10.0.0.1", JOURNEY_NEVER},

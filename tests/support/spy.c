@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/context.h"
 #include "support/pattern.h"
 #include "support/require.h"
 
@@ -13,8 +14,19 @@ static const char *const spy_event_names[SPY_EVENTS] = {
     "made",     "data",  "eof",  "resume", "timed_out",
     "draining", "timer", "call", "done",   "lost"};
 
-/* Protocol callbacks that run on this thread now. */
-static _Thread_local unsigned spy_depth;
+enum { SPY_THREADS = 256 };
+
+/* Threads of plait's that are inside a protocol's callback.  They are all the
+ * calling one, or simulated ones on it. */
+static _Thread_local const plait__context *spy_inside[SPY_THREADS];
+
+/* The place of |thread| among them; with NULL a free one. */
+static const plait__context **spy_place(const plait__context *thread) {
+  for (size_t i = 0; i < SPY_THREADS; i++)
+    if (spy_inside[i] == thread)
+      return &spy_inside[i];
+  return NULL;
+}
 
 /* ---- traces --------------------------------------------------------------*/
 
@@ -98,9 +110,10 @@ static void spy_enter(struct spy *s, enum spy_event event) {
   bool inside = atomic_exchange(&s->inside, true);
   require(!inside, "%s: %s overlaps another call: %s", s->side->name,
           spy_event_names[event], s->record->trace);
-  require(spy_depth == 0, "%s: %s inside another callback: %s", s->side->name,
+  require(spy_place(plait__context_here()) == NULL,
+          "%s: %s inside another callback: %s", s->side->name,
           spy_event_names[event], s->record->trace);
-  spy_depth++;
+  *spy_place(NULL) = plait__context_here();
   spy_check_order(s, event);
   require(plait_reactor_current() == plait_transport_reactor(s->base.transport),
           "%s: %s on another reactor", s->side->name, spy_event_names[event]);
@@ -120,7 +133,7 @@ static void spy_happens(struct spy *s, enum spy_event event) {
   spy_action *action = s->kind->script.on[event];
   if (action != NULL)
     action(s);
-  spy_depth--;
+  *spy_place(plait__context_here()) = NULL;
   atomic_store(&s->inside, false);
 }
 

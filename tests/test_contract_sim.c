@@ -1,4 +1,4 @@
-/* The backend in memory: the contract once more, hours of time-outs in no
+/* The simulator: the contract once more, hours of time-outs in no
  * time, and an allocation that fails, wherever it is. */
 #include <check.h>
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 
 #include "contract/contract.h"
 #include "core/runtime.h"
-#include "support/memory_driver.h"
 #include "support/require.h"
+#include "support/sim_world.h"
 
 enum { DEADLINE_S = 120, BIG = 1 << 20 };
 
@@ -24,12 +24,13 @@ START_TEST(contract_holds) {
   const struct behaviour *b = contract_behaviour((unsigned)_i / CELLS);
   enum medium medium = (enum medium)(_i % CELLS / MODES);
   ck_assert_ptr_nonnull(b);
-  if (!contract_applies(b, medium, ON_MEMORY))
+  if (!contract_applies(b, medium, ON_SIM))
     return;
-  world_init(&world, &world_memory, medium, 1);
+  sim_begin((plait_sim_options){.seed = (uint64_t)_i, .switch_ppm = 20000});
+  world_init(&world, &world_sim, medium, modes[_i % MODES].reactors);
   world.dispatch = modes[_i % MODES].dispatch;
   b->check(&world);
-  memory_check_closed();
+  sim_end();
 }
 END_TEST
 
@@ -39,17 +40,18 @@ END_TEST
  * and hardly any of ours. */
 static void play_for(struct world *w, uint64_t virtual_ms) {
   clock_t cpu = clock();
-  uint64_t start = memory_now_ns();
+  uint64_t start = plait_sim_now_ns(sim);
   world_play(w);
-  uint64_t ms = (memory_now_ns() - start) / 1000000;
+  uint64_t ms = (plait_sim_now_ns(sim) - start) / 1000000;
   require(ms >= virtual_ms && ms < virtual_ms + 500, "it took %llu ms",
           (unsigned long long)ms);
   require(clock() - cpu < 10 * CLOCKS_PER_SEC, "it took our time");
-  memory_check_closed();
+  sim_end();
 }
 
 START_TEST(idle_takes_300_s) {
-  world_init(&world, &world_memory, MEDIUM_TCP, 1);
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &world_sim, MEDIUM_TCP, 1);
   world.server.factory.limits.idle_ms = 300000;
   play_for(&world, 300000);
   world_expect(&world, "made lost(ETIMEOUT)", "made lost(EOF)");
@@ -66,7 +68,8 @@ static void abort_peer(struct spy *s) {
 }
 
 START_TEST(flush_takes_30_s) {
-  world_init(&world, &world_memory, MEDIUM_TCP, 1);
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &world_sim, MEDIUM_TCP, 1);
   on(&world.client, SPY_MADE, spy_pause);
   on(&world.server, SPY_MADE, send_big_and_close);
   on(&world.server, SPY_LOST, abort_peer);
@@ -82,21 +85,23 @@ static void read_and_rest(struct spy *s) {
 }
 
 START_TEST(flush_restarts_with_progress) {
-  world_init(&world, &world_memory, MEDIUM_TCP, 1);
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &world_sim, MEDIUM_TCP, 1);
   world.server.factory.limits.linger_ms = 60000;
   on(&world.client, SPY_DATA, read_and_rest);
   on(&world.client, SPY_TIMER, spy_resume);
   world.client.kinds[0].script.flags = SPY_QUIET | SPY_VERIFY;
   on(&world.server, SPY_MADE, send_big_and_close);
-  uint64_t start = memory_now_ns();
+  uint64_t start = plait_sim_now_ns(sim);
   world_play(&world);
   world_expect(&world, "made lost(0)", "made data(1048576) lost(EOF)");
-  ck_assert_uint_gt((memory_now_ns() - start) / 1000000000, 100);
+  ck_assert_uint_gt((plait_sim_now_ns(sim) - start) / 1000000000, 100);
 }
 END_TEST
 
 START_TEST(linger_takes_2_s) {
-  world_init(&world, &world_memory, MEDIUM_TCP, 1);
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &world_sim, MEDIUM_TCP, 1);
   on(&world.client, SPY_EOF, spy_nothing);
   on(&world.server, SPY_MADE, spy_close);
   on(&world.server, SPY_LOST, abort_peer);
@@ -106,7 +111,8 @@ START_TEST(linger_takes_2_s) {
 END_TEST
 
 START_TEST(grace_takes_10_s) {
-  world_init(&world, &world_memory, MEDIUM_TCP, 1);
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &world_sim, MEDIUM_TCP, 1);
   on(&world.server, SPY_MADE, spy_stop_runtime);
   on(&world.server, SPY_DRAINING, spy_nothing);
   on(&world.client, SPY_DRAINING, spy_nothing);
@@ -125,13 +131,14 @@ static void close_after_an_hour(struct spy *s) {
 }
 
 START_TEST(timers_do_not_drift) {
-  world_init(&world, &world_memory, MEDIUM_PAIR, 1);
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &world_sim, MEDIUM_PAIR, 1);
   on(&world.server, SPY_MADE, tick_for_an_hour);
   on(&world.server, SPY_TIMER, close_after_an_hour);
   world.server.kinds[0].script.flags = SPY_QUIET;
-  uint64_t start = memory_now_ns();
+  uint64_t start = plait_sim_now_ns(sim);
   world_play(&world);
-  uint64_t ms = (memory_now_ns() - start) / 1000000;
+  uint64_t ms = (plait_sim_now_ns(sim) - start) / 1000000;
   ck_assert_uint_ge(ms, 3600000);
   ck_assert_uint_le(ms, 3600100);
 }
@@ -233,10 +240,11 @@ static void echo_check(const struct world *w, bool ran) {
 
 /* An echo whose allocation |n| fails.  Whether there was one. */
 static bool echo_out_of_memory(struct world *w, size_t n) {
-  world_init(w, &world_memory, MEDIUM_TCP, 1);
+  sim_begin((plait_sim_options){0});
+  world_init(w, &world_sim, MEDIUM_TCP, 1);
   echo_script(w);
   echo_attempts = 0;
-  w->options.backend = leak_driver(&memory_driver);
+  w->options.backend = leak_driver(plait_sim_backend(sim));
   leak_begin(&w->leak);
   leak_fail_at(n);
   int code = plait_runtime_new(&w->options, &w->runtime);
@@ -252,7 +260,7 @@ static bool echo_out_of_memory(struct world *w, size_t n) {
   spy_side_check(&w->server);
   spy_side_check(&w->client);
   leak_end(&w->leak);
-  memory_check_closed();
+  sim_end();
   return leak_failed();
 }
 
@@ -298,8 +306,8 @@ static void add_memory(Suite *s) {
 }
 
 int main(void) {
-  contract_print_table(ON_MEMORY, modes, MODES);
-  Suite *s = suite_create("memory");
+  contract_print_table(ON_SIM, modes, MODES);
+  Suite *s = suite_create("contract on the simulator");
   add_contract(s);
   add_time(s);
   add_memory(s);
