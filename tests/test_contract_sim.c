@@ -16,7 +16,9 @@ static struct world world;
 /* ---- the contract --------------------------------------------------------*/
 
 static const struct contract_mode modes[] = {{"1", 1, PLAIT_ON_REACTOR},
-                                             {"1w", 1, PLAIT_ON_WORKERS}};
+                                             {"1w", 1, PLAIT_ON_WORKERS},
+                                             {"3", 3, PLAIT_ON_REACTOR},
+                                             {"3w", 3, PLAIT_ON_WORKERS}};
 
 enum { MODES = sizeof modes / sizeof *modes, CELLS = (int)MEDIA * MODES };
 

@@ -212,7 +212,11 @@ void plait__turn(plait_reactor *r) {
     r->os->wake(r->loop);
 }
 
+/* Before the first event: the loop may have waited for long, and traffic is
+ * stamped with the clock as of the last look. */
 void plait__dispatch(plait_reactor *r, plait__socket *socket, unsigned events) {
+  if (r->events == 0)
+    plait__reactor_clock(r);
   r->in_batch = true;
   socket->events->ready(socket, events);
   r->in_batch = false;
