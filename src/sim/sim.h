@@ -10,7 +10,8 @@
  *      os.c host.c the tables of the seam: os and host
  *      memory.c    the accountant of allocations
  *      fault.c     which call fails
- *      net.c ...   the table io: descriptors, streams, listeners
+ *      list.c      lists
+ *      net.h ...   the table io: descriptors, streams, listeners
  */
 #ifndef PLAIT_SIM_SIM_H
 #define PLAIT_SIM_SIM_H
@@ -201,6 +202,27 @@ void plait__sim_signals_send(void);
 
 void plait__sim_names_close(void);
 
+/* ---- lists: list.c --------------------------------------------------------
+ */
+
+/* Embedded in what is in a list, and the list itself: a ring.  All zero is what
+ * is in no list, and an empty one. */
+typedef struct plait__sim_link {
+  struct plait__sim_link *next, *prev;
+} plait__sim_link;
+
+/* Adds |link|, which is in none, at the end of |list|. */
+void plait__sim_append(plait__sim_link *list, plait__sim_link *link);
+/* Out of the list that it is in, if any. */
+void plait__sim_unlink(plait__sim_link *link);
+bool plait__sim_linked(const plait__sim_link *link);
+/* The first one, and the one behind |link|; NULL if there is none. */
+plait__sim_link *plait__sim_first(const plait__sim_link *list);
+plait__sim_link *plait__sim_next(const plait__sim_link *list,
+                                 const plait__sim_link *link);
+/* Takes out the first one; NULL if there is none. */
+plait__sim_link *plait__sim_shift(plait__sim_link *list);
+
 /* ---- a reactor's loop: loop.c ---------------------------------------------
  */
 
@@ -213,8 +235,8 @@ struct plait__loop {
   unsigned signals; /* that wait */
   void (*signal)(void *arg);
   void *signal_arg;
-  plait__loop *next;                        /* of those that want signals */
-  struct plait__sim_socket *ready, *closed; /* net.c's */
+  plait__loop *next;             /* of those that want signals */
+  plait__sim_link ready, closed; /* sockets: ready.c's */
 };
 
 /* Hands |events| to |socket|, and counts. */

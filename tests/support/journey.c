@@ -247,11 +247,10 @@ static void journey_begin(plait_call *call, plait_protocol *p) {
     plait_timer_start(&j->timer, j->at_ms, 0);
 }
 
-static void journey_listen(struct journey *j, const char *interface,
-                           plait_listener **ret) {
+/* On every address. */
+static void journey_listen(struct journey *j, plait_listener **ret) {
   char endpoint[64];
-  snprintf(endpoint, sizeof endpoint, "tcp:%d:interface=%s", JOURNEY_PORT,
-           interface);
+  snprintf(endpoint, sizeof endpoint, "tcp:%d:interface=\\:\\:", JOURNEY_PORT);
   int code = plait_listen(j->runtime, endpoint, &j->server, NULL, ret);
   require(code == 0, "%s", plait_error_detail());
 }
@@ -284,7 +283,7 @@ static void journey_over(plait_factory *factory) {
 void journey_make(struct journey *j) {
   struct leak before;
   plait_call begin = {.run = journey_begin};
-  plait_listener *four, *six;
+  plait_listener *listener;
   journey = j;
   sim_begin((plait_sim_options){0});
   plait__sim_road_to = journey_road;
@@ -297,14 +296,12 @@ void journey_make(struct journey *j) {
   const plait_backend *driver = leak_driver(plait_sim_backend(sim));
   plait_runtime_options options = {.backend = driver};
   require(plait_runtime_new(&options, &j->runtime) == 0, "no runtime");
-  journey_listen(j, "127.0.0.1", &four);
-  journey_listen(j, "\\:\\:1", &six);
+  journey_listen(j, &listener);
   plait_reactor_post(plait_runtime_reactor(j->runtime, 0), &begin);
   journey_connect(j, driver->os);
   leak_fail_at(j->fail_at);
   require(plait_run(j->runtime) == 0, "%s", plait_error_detail());
-  plait_listener_close(four);
-  plait_listener_close(six);
+  plait_listener_close(listener);
   if (j->connector != NULL && !j->unowned)
     journey_stop(j);
   require(plait_runtime_free(j->runtime) == 0, "%s", plait_error_detail());

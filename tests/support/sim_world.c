@@ -35,4 +35,4 @@ const struct world_backend world_sim = {.name = "simulator",
                                         .driver = &plait__sim_backend,
                                         .pair = sim_world_pair,
                                         .nobody = sim_world_nobody,
-                                        .resets = {true, true, true}};
+                                        .resets = {[MEDIUM_TCP] = true}};
