@@ -224,12 +224,15 @@ static int net_option(plait__socket *socket, plait__option option,
 
 static int net_watch(plait__loop *loop, plait__socket *socket, int fd,
                      unsigned events) {
-  (void)loop, (void)socket, (void)fd, (void)events;
-  return PLAIT_ENOTSUP;
+  (void)loop, (void)socket, (void)events;
+  plait__sim_point();
+  return (int)net_trace("io.watch", (uint64_t)fd, PLAIT_ENOTSUP);
 }
 
 static void net_unwatch(plait__loop *loop, plait__socket *socket, int fd) {
-  (void)loop, (void)socket, (void)fd;
+  (void)loop, (void)socket;
+  plait__sim_point();
+  plait__sim_trace("io.unwatch", (uint64_t)fd, 0);
 }
 
 const plait__io plait__sim_io = {
