@@ -1,6 +1,9 @@
 /* The contract: listening, connecting, factories. */
 #include "contract/contract.h"
 
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -249,11 +252,52 @@ static void connections_max(struct world *w) {
             w->client.records[i].trace);
 }
 
+/* ---- options -------------------------------------------------------------*/
+
+static bool is_set(const struct spy *s, int level, int name) {
+  int value = -1;
+  socklen_t len = sizeof value;
+  int fd = plait_transport_fd(s->base.transport);
+  require(getsockopt(fd, level, name, &value, &len) == 0, "no option %d", name);
+  return value != 0;
+}
+
+static void set_options(struct spy *s) {
+  plait_transport *t = s->base.transport;
+  require(is_set(s, IPPROTO_TCP, TCP_NODELAY), "no TCP_NODELAY by default");
+  require(plait_transport_set_nodelay(t, false) == 0, "nodelay");
+  require(!is_set(s, IPPROTO_TCP, TCP_NODELAY), "TCP_NODELAY stayed");
+  require(plait_transport_set_nodelay(t, true) == 0, "nodelay");
+  require(is_set(s, IPPROTO_TCP, TCP_NODELAY), "TCP_NODELAY is not back");
+
+  require(!is_set(s, SOL_SOCKET, SO_KEEPALIVE), "SO_KEEPALIVE by default");
+  require(plait_transport_set_keepalive(t, 40) == 0, "keepalive");
+  require(is_set(s, SOL_SOCKET, SO_KEEPALIVE), "no SO_KEEPALIVE");
+  require(plait_transport_set_keepalive(t, UINT_MAX) == 0, "keepalive, long");
+  require(plait_transport_set_keepalive(t, 0) == 0, "keepalive off");
+  require(!is_set(s, SOL_SOCKET, SO_KEEPALIVE), "SO_KEEPALIVE stayed");
+  spy_close(s);
+}
+
+static void set_options_late(struct spy *s) {
+  plait_transport *t = s->base.transport;
+  require(plait_transport_set_nodelay(t, true) == PLAIT_ECLOSED, "nodelay");
+  require(plait_transport_set_keepalive(t, 1) == PLAIT_ECLOSED, "keepalive");
+}
+
+static void options(struct world *w) {
+  on(&w->server, SPY_MADE, set_options);
+  on(&w->server, SPY_LOST, set_options_late);
+  world_play(w);
+  world_expect(w, "made lost(0)", "made lost(EOF)");
+}
+
 const struct behaviour lifetime_behaviours[] = {
     {"connect_refused", connect_refused, ON_LISTENERS | ON_BOTH},
     {"connector_stop", connector_stop, ON_LISTENERS | ON_BOTH},
     {"several_connections", several_connections, ON_STREAMS | ON_BOTH},
     {"addresses", addresses, ON_TCP | ON_BOTH},
+    {"options", options, ON_TCP | ON_KERNEL},
     {"port_in_use", port_in_use, ON_LISTENERS | ON_BOTH},
     {"stale_path", stale_path, ON_UNIX | ON_KERNEL},
     {"listener_without_run", listener_without_run, ON_LISTENERS | ON_BOTH},

@@ -373,6 +373,20 @@ static void echo_of_big_pieces(struct world *w) {
                "made data(8388608) lost(0)");
 }
 
+/* What does not fit on the stack needs memory; without it all is over. */
+static void print_without_memory(struct spy *s) {
+  leak_fail_at(1);
+  require(!plait_printf(s->base.transport, "%1000d", 7), "it was printed");
+  require(leak_failed(), "it needed no memory");
+  leak_fail_at(0);
+}
+
+static void printf_without_memory(struct world *w) {
+  on(&w->server, SPY_MADE, print_without_memory);
+  world_play(w);
+  world_expect(w, "made lost(ENOMEM)", "made lost(*)");
+}
+
 const struct behaviour writing_behaviours[] = {
     {"many_small_writes", many_small_writes, ON_STREAMS | ON_BOTH},
     {"resume_comes_once", resume_comes_once, ON_STREAMS | ON_BOTH},
@@ -392,4 +406,5 @@ const struct behaviour writing_behaviours[] = {
     {"formatted_text", formatted_text, ON_STREAMS | ON_BOTH},
     {"order_of_writes", order_of_writes, ON_STREAMS | ON_BOTH},
     {"echo_of_big_pieces", echo_of_big_pieces, ON_STREAMS | ON_BOTH},
+    {"printf_without_memory", printf_without_memory, ON_STREAMS | ON_MEMORY},
     {NULL, NULL, 0}};
