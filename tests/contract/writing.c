@@ -406,5 +406,5 @@ const struct behaviour writing_behaviours[] = {
     {"formatted_text", formatted_text, ON_STREAMS | ON_BOTH},
     {"order_of_writes", order_of_writes, ON_STREAMS | ON_BOTH},
     {"echo_of_big_pieces", echo_of_big_pieces, ON_STREAMS | ON_BOTH},
-    {"printf_without_memory", printf_without_memory, ON_STREAMS | ON_MEMORY},
+    {"printf_without_memory", printf_without_memory, ON_STREAMS | ON_SIM},
     {NULL, NULL, 0}};
