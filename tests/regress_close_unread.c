@@ -104,6 +104,7 @@ static void *client_main(void *arg) {
 }
 
 /* The server's end is adopted: what carries it is up to the caller. */
+/* R142 */
 static void play(int fds[2], const plait_protocol_ops *ops, uint64_t upload,
                  uint64_t wanted) {
   plait_factory factory = {.protocol = ops};

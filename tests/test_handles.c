@@ -102,6 +102,7 @@ static void drop_call(plait_call *call) {
   calls += 100;
 }
 
+/* R153 */
 START_TEST(posts_without_a_run_are_dropped) {
   plait_call one = {.run = count_call, .drop = drop_call}, two = one;
   plait_runtime *first;
@@ -232,6 +233,7 @@ static void compare_handles(const uint64_t *ids, size_t n) {
 }
 
 /* Slots are used again, over many runtimes too; handles never are. */
+/* R152 */
 START_TEST(handles_are_never_used_again) {
   static uint64_t ids[ROUNDS * LINKS];
   for (size_t round = 0; round < ROUNDS; round++) {
@@ -377,6 +379,7 @@ END_TEST
 
 /* ---- the storm -----------------------------------------------------------*/
 
+/* R001, R150 */
 START_TEST(storm_keeps_order) {
   const char *wanted = getenv("PLAIT_TEST_OPERATIONS");
   world_init(&world, &world_kernel, MEDIUM_PAIR, 1);

@@ -96,6 +96,7 @@ enum { ACTS = sizeof acts / sizeof *acts };
 
 /* R007: bytes, error and hang-up are one event; what the first callback does
  * holds for the rest of it. */
+/* R015 */
 START_TEST(the_first_callback_ends_it) {
   static spy_action *const words[] = {last_words_then_reset,
                                       last_words_then_end};
