@@ -246,6 +246,7 @@ class Services(unittest.TestCase):
 
 
 class Signals(unittest.TestCase):
+    # R134
     def test_term_and_int(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             for reactors in ("1", "2", "auto"):

@@ -104,6 +104,7 @@ static void *client_main(void *arg) {
 }
 
 /* The server's end is adopted: what carries it is up to the caller. */
+/* R142 */
 static void play(int fds[2], const plait_protocol_ops *ops, uint64_t upload,
                  uint64_t wanted) {
   plait_factory factory = {.protocol = ops};
@@ -123,20 +124,6 @@ static void play(int fds[2], const plait_protocol_ops *ops, uint64_t upload,
   require(lost_reason == 0, "lost: %s", plait_strerror(lost_reason));
 }
 
-static void tcp_pair(int fds[2]) {
-  struct sockaddr_storage a = {.ss_family = AF_INET};
-  socklen_t len = sizeof a;
-  int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  require(listen(listening, 1) == 0 &&
-              getsockname(listening, (struct sockaddr *)&a, &len) == 0 &&
-              connect(fds[1], (struct sockaddr *)&a, len) == 0,
-          "no TCP");
-  fds[0] = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-  require(fds[0] >= 0, "no connection");
-  close(listening);
-}
-
 static void unix_pair(int fds[2]) {
   require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0,
           "no pair");
@@ -146,11 +133,11 @@ int main(void) {
   int fds[2];
   alarm(DEADLINE_S);
   for (int i = 0; i < ROUNDS; i++) {
-    tcp_pair(fds);
+    peer_tcp_pair(fds);
     play(fds, &waiter, UNREAD, REPLY);
     unix_pair(fds);
     play(fds, &waiter, UNREAD, REPLY);
-    tcp_pair(fds);
+    peer_tcp_pair(fds);
     play(fds, &replier, UPLOAD, BIG_REPLY);
     unix_pair(fds);
     play(fds, &replier, UPLOAD, BIG_REPLY);

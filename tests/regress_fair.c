@@ -51,6 +51,7 @@ static const plait_protocol_ops player = {.name = "player",
                                           .connection_made = begin,
                                           .data_received = echo};
 
+/* R145 */
 static void fire(plait_timer *timer) {
   double now = cpu_ms();
   double busy = now - fair.last_ms;

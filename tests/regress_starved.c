@@ -237,6 +237,7 @@ static void check_cpu(const struct server *s) {
   require(share < 0.10, "%.0f %% of a core", share * 100);
 }
 
+/* R020 */
 static void check_starved(uint32_t connections_max, bool starves) {
   static struct clients c;
   struct server s;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Holds the objects of src/core, src/pool, src/filter and protocols to
 # tests/symbols.allow: no clock, socket, random, allocation or thread call of the system's, for these
-# go through the seam. Otherwise a simulated world would have holes.
+# go through the seam. Otherwise a simulated world would have holes. Nor is
+# anything printed there (R147), or a lock held (R151).
 set -u
 
 : "${top_srcdir:?run this through make check}"

@@ -65,6 +65,7 @@ static size_t lf_encode(const plait_codec *codec, unsigned way,
   return line_encode(PLAIT_LINE_LF, way, payload, ret, ret_payload);
 }
 
+/* R031 */
 START_TEST(test_lines) {
   static const plait_codec_check checks[] = {
       [PLAIT_LINE_EITHER] = {.encode = either_encode, .ways = 2},
@@ -234,6 +235,7 @@ static const struct prefixed_case {
     {&middle, 0},
 };
 
+/* R040 */
 START_TEST(test_prefixed) {
   plait_codec_check check = {.codec = &prefixed[_i].codec->codec,
                              .encode = prefixed_encode,

@@ -146,6 +146,45 @@ START_TEST(timers_do_not_drift) {
 }
 END_TEST
 
+/* ---- the other clock -----------------------------------------------------*/
+
+static int64_t wall_jumping_s(void) {
+  enum { YEAR_S = 365 * 24 * 3600 };
+  static bool ahead;
+  ahead = !ahead;
+  return 1000000000 + (ahead ? YEAR_S : -YEAR_S);
+}
+
+static void look_at_the_wall(struct spy *s) {
+  plait_reactor_wall_s(plait_reactor_current());
+  close_after_an_hour(s);
+}
+
+/* R148: a wall clock that jumps by years, forth and back, is no matter to
+ * timers and time-outs. */
+START_TEST(the_wall_clock_may_jump) {
+  struct world_backend backend = world_sim;
+  plait_backend driver = *world_sim.driver;
+  plait__os os = *world_sim.driver->os;
+  os.wall_s = wall_jumping_s;
+  driver.os = &os;
+  backend.driver = &driver;
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &backend, MEDIUM_PAIR, 1);
+  on(&world.server, SPY_MADE, tick_for_an_hour);
+  on(&world.server, SPY_TIMER, look_at_the_wall);
+  world.client.factory.limits.idle_ms = 2 * 3600 * 1000;
+  world.server.kinds[0].script.flags = SPY_QUIET;
+  uint64_t start = plait_sim_now_ns(sim);
+  world_play(&world);
+  world_expect(&world, "made lost(0)", "made lost(EOF)");
+  uint64_t ms = (plait_sim_now_ns(sim) - start) / 1000000;
+  ck_assert_uint_ge(ms, 3600000);
+  ck_assert_uint_le(ms, 3600100);
+  sim_end();
+}
+END_TEST
+
 /* ---- memory --------------------------------------------------------------*/
 
 enum { PAIRS = 3, ECHO_BYTES = 300000, FAILURES_MAX = 2000 };
@@ -297,6 +336,7 @@ static void add_time(Suite *s) {
   tcase_add_test(tc, linger_takes_2_s);
   tcase_add_test(tc, grace_takes_10_s);
   tcase_add_test(tc, timers_do_not_drift);
+  tcase_add_test(tc, the_wall_clock_may_jump);
   suite_add_tcase(s, tc);
 }
 

@@ -277,6 +277,7 @@ static void *flood(void *arg) {
   return (void *)sent;
 }
 
+/* R038 */
 START_TEST(test_leases_are_bounded) {
   plait_factory factory = {.protocol = &flood_ops,
                            .dispatch = PLAIT_ON_WORKERS,

@@ -397,6 +397,7 @@ static void check_bad(const side *s, const bad_case *c) {
   ck_assert_int_eq(s->read(c->example, &e), 0);
 }
 
+/* R100 */
 START_TEST(test_long_host) {
   ck_assert_ptr_null(plait__value_host(NAME_253));
   ck_assert_str_eq(plait__value_host(NAME_253 "a"), "is longer than 253 bytes");

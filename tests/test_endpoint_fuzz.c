@@ -127,6 +127,7 @@ static bool fuzz_check(fuzz_read *read, fuzz_text *write, const char *text) {
 }
 
 /* However long the parts are, the line ends in the whole example. */
+/* R103 */
 START_TEST(test_long_errors) {
   static const char *const starts[] = {"",
                                        "tcp:",

@@ -222,6 +222,7 @@ END_TEST
 
 /* ---- prefixed ---------------------------------------------------------- */
 
+/* R046 */
 START_TEST(test_prefixed) {
   static const struct row rows[] = {
       {&plait_int8.codec, 0, WIRE("\1a\0\3bcd"), "[a][][bcd] lost(0)"},
@@ -252,6 +253,7 @@ START_TEST(test_prefixed) {
 END_TEST
 
 /* Refused when the length is known, wherever it is cut. */
+/* R032 */
 START_TEST(test_prefixed_refuses) {
   static const struct row rows[] = {
       {&plait_int32.codec, 0, WIRE("\x7f\xff\xff\xff"), " lost(EFRAME)"},
@@ -332,6 +334,7 @@ END_TEST
 
 /* ---- netstrings and records -------------------------------------------- */
 
+/* R045 */
 START_TEST(test_netstring) {
   static const struct row rows[] = {
       {&plait_netstring, 0, WIRE("3:abc,0:,4:a,:b,"), "[abc][][a,:b] lost(0)"},

@@ -103,6 +103,7 @@ START_TEST(test_carry_is_bounded_by_what_came) {
 }
 END_TEST
 
+/* R043 */
 START_TEST(test_declared_length_allocates_nothing) {
   struct framed_scene scene = {.max = 65535};
   struct framed_subject *s = framed_open(&scene);
@@ -300,6 +301,7 @@ END_TEST
 
 /* A closing transport may be a strict one's business; the loop alone must
  * discard what follows an error, too. */
+/* R019 */
 START_TEST(test_poisoned_loop_discards) {
   struct framed_subject *s = framed_open(&plain);
   const uint8_t bad[] = {0, 1, 'a', '!'}, good[] = {0, 1, 'a', '.'};
@@ -447,6 +449,7 @@ static const plait_protocol_ops counter_ops = {
     .data_received = counter_data,
 };
 
+/* R044 */
 START_TEST(test_lines_are_scanned_once) {
   static const plait_codec counting = {.name = "counting",
                                        .scan = counted_scan};

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "contract/contract.h"
 #include "core/runtime.h"
 #include "handles/storm.h"
+#include "support/closes.h"
 #include "support/require.h"
 #include "support/runtime.h"
 
@@ -100,6 +102,7 @@ static void drop_call(plait_call *call) {
   calls += 100;
 }
 
+/* R153 */
 START_TEST(posts_without_a_run_are_dropped) {
   plait_call one = {.run = count_call, .drop = drop_call}, two = one;
   plait_runtime *first;
@@ -230,6 +233,7 @@ static void compare_handles(const uint64_t *ids, size_t n) {
 }
 
 /* Slots are used again, over many runtimes too; handles never are. */
+/* R152 */
 START_TEST(handles_are_never_used_again) {
   static uint64_t ids[ROUNDS * LINKS];
   for (size_t round = 0; round < ROUNDS; round++) {
@@ -346,8 +350,36 @@ START_TEST(a_stop_stays_behind_writes) {
 }
 END_TEST
 
+/* ---- closing descriptors -------------------------------------------------*/
+
+/* R023, R154: what is closed twice may be a stranger's by then.  Here, in the
+ * storm and in the contract every close() is looked at. */
+START_TEST(a_close_too_many_is_seen) {
+  int fds[2];
+  require(pipe(fds) == 0, "no pipe");
+  close(fds[0]);
+  close(fds[0]);
+}
+END_TEST
+
+static const plait_protocol_ops silent_ops = {.name = "silent",
+                                              .size = sizeof(plait_protocol)};
+
+START_TEST(our_closes_are_looked_at) {
+  plait_factory factory = {.protocol = &silent_ops};
+  open_runtime((plait_runtime_options){0});
+  int fd = join(&factory, 0);
+  close(fd);
+  unsigned before = closes_seen();
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_uint_eq(closes_seen(), before + 1);
+  close_runtime();
+}
+END_TEST
+
 /* ---- the storm -----------------------------------------------------------*/
 
+/* R001, R150 */
 START_TEST(storm_keeps_order) {
   const char *wanted = getenv("PLAIT_TEST_OPERATIONS");
   world_init(&world, &world_kernel, MEDIUM_PAIR, 1);
@@ -369,6 +401,8 @@ static Suite *handles_suite(void) {
   tcase_add_test(tc, handles_are_never_used_again);
   tcase_add_test(tc, slots_are_recycled);
   tcase_add_test(tc, a_stop_stays_behind_writes);
+  tcase_add_test_raise_signal(tc, a_close_too_many_is_seen, SIGABRT);
+  tcase_add_test(tc, our_closes_are_looked_at);
   tcase_add_test(tc, storm_keeps_order);
   suite_add_tcase(s, tc);
   return s;

@@ -89,6 +89,7 @@ START_TEST(test_bytes_of_all_values) {
 }
 END_TEST
 
+/* R034 */
 START_TEST(test_a_million_empty_lines) {
   enum { LINES = 1000000 };
   static const size_t steps[] = {1, 3, 4096, 262144, SIZE_MAX};
@@ -156,6 +157,7 @@ START_TEST(test_limits) {
 END_TEST
 
 /* The CR counts as soon as it is sure to be payload, and not before. */
+/* R042 */
 START_TEST(test_limit_and_cr) {
   struct talker_scene scene = scenes[_i];
   bool lf = scene.ending == PLAIT_LINE_LF;
@@ -171,6 +173,7 @@ START_TEST(test_limit_and_cr) {
 }
 END_TEST
 
+/* R041 */
 START_TEST(test_refused_as_soon_as_it_is_known) {
   struct talker_scene scene = scenes[_i];
   scene.max = 6;
@@ -403,6 +406,7 @@ START_TEST(test_close_and_abort) {
 }
 END_TEST
 
+/* R047 */
 START_TEST(test_switch_in_mid_buffer) {
   talker_check_pausing(scenes[0], "a\nswitch\nb\r\nc",
                        "[a][switch]after:b\\r\\nc");

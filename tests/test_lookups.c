@@ -275,6 +275,7 @@ static void start_many(plait_call *call, plait_protocol *p) {
   }
 }
 
+/* R105 */
 START_TEST(test_stuck_max) {
   open_runtime((plait_runtime_options){0});
   ck_assert_int_eq(run(start_many), 0);
@@ -347,6 +348,7 @@ static void start_stuck(plait_call *call, plait_protocol *p) {
   plait_runtime_stop(runtime);
 }
 
+/* R106 */
 START_TEST(test_end_while_stuck) {
   open_runtime((plait_runtime_options){
       .grace_ms = 30, .pool.name_threads_max = 1, .reactors = 2});

@@ -183,6 +183,7 @@ START_TEST(most_telling_failure) {
 }
 END_TEST
 
+/* R143 */
 START_TEST(all_fail_in_connect) {
   check((struct journey){.hosts = {{A6, 0, PLAIT_ENETUNREACH},
                                    {A4, 0, PLAIT_EMFILE},

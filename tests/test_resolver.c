@@ -287,6 +287,7 @@ static void start_cancel(plait_call *call, plait_protocol *p) {
   sem_post(&names_gate);
 }
 
+/* R009 */
 START_TEST(test_cancel) {
   choose(_i);
   open_named((plait_runtime_options){0});

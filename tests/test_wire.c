@@ -20,6 +20,7 @@ START_TEST(test_echo) {
 }
 END_TEST
 
+/* R028 */
 START_TEST(test_echo_stops_reading_while_the_peer_does) {
   struct fake *f = fake_new(&plait_echo);
   f->high = 4;

@@ -85,7 +85,7 @@ struct plait__away {
   bool inside;   /* a callback */
 
   /* both threads' */
-  atomic_size_t queued;   /* the stream's, as last published */
+  atomic_size_t queued;   /* the stream's, as last published, and on the way */
   atomic_size_t on_way;   /* bytes in orders that were sent */
   atomic_size_t leased;   /* bytes of leases */
   atomic_bool starving;   /* home waits for leases */
@@ -97,6 +97,8 @@ struct plait__away {
 
   /* home's */
   bool lost_sent;
+  size_t published; /* of the stream's queue, in |queued| */
+  size_t arrived;   /* since then, of what was on the way */
   uint32_t lease_bytes_max;
 
   /* to home */

@@ -159,9 +159,14 @@ void plait__away_close(plait__stream *s) {
     plait__away_notify(a, &a->close, plait__away_on_close);
 }
 
+/* In one step: what has arrived is not counted twice, nor, while the system
+ * takes it, not at all. */
 void plait__away_publish(plait__stream *s) {
   plait__away *a = plait__home_away(s);
-  atomic_store_explicit(&a->queued, s->queue.bytes, memory_order_relaxed);
+  size_t more = s->queue.bytes - a->published - a->arrived; /* or less */
+  atomic_fetch_add_explicit(&a->queued, more, memory_order_relaxed);
+  a->published = s->queue.bytes;
+  a->arrived = 0;
   home_counts(a);
 }
 

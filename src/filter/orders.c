@@ -66,8 +66,10 @@ void plait__home_grant(plait__away *a) {
  * on their way: they are unsent. */
 static void order_arrives(plait__away *a, size_t len) {
   const plait__stream *s = a->stream;
-  if (s->phase == PLAIT__OPEN && !(s->due & PLAIT__DUE_FAIL))
-    atomic_fetch_sub(&a->on_way, len);
+  if (s->phase != PLAIT__OPEN || s->due & PLAIT__DUE_FAIL)
+    return;
+  atomic_fetch_sub(&a->on_way, len);
+  a->arrived += len;
 }
 
 static void order_write(plait__away *a, const order *o) {
@@ -161,6 +163,7 @@ void plait__orders_send(plait__away *a) {
     orders_want(a, wants);
   if (orders != NULL) {
     atomic_fetch_add(&a->on_way, orders->bytes);
+    atomic_fetch_add(&a->queued, orders->bytes);
     plait__reactor_mail(a->reactor, &orders->mail);
   } else if (wants != 0 && !atomic_exchange(&a->nudging, true)) {
     plait__reactor_mail(a->reactor, &a->nudge);

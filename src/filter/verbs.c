@@ -17,7 +17,6 @@ static plait__away *away_of(const plait_transport *t) {
 /* All that was written and the system has not taken. */
 static size_t away_queued(const plait__away *a) {
   return atomic_load_explicit(&a->queued, memory_order_relaxed) +
-         atomic_load_explicit(&a->on_way, memory_order_relaxed) +
          plait__orders_bytes(a);
 }
 

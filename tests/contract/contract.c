@@ -7,7 +7,7 @@ static const struct behaviour *const themes[] = {
     framing_behaviours,  reading_behaviours,   writing_behaviours,
     closing_behaviours,  switching_behaviours, timer_behaviours,
     lifetime_behaviours, stopping_behaviours,  task_behaviours,
-    matrix_behaviours};
+    abuse_behaviours,    matrix_behaviours};
 
 enum { THEMES = sizeof themes / sizeof *themes };
 

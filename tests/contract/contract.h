@@ -29,6 +29,7 @@ struct behaviour {
 };
 
 /* Each ends with a nameless one. */
+extern const struct behaviour abuse_behaviours[];
 extern const struct behaviour closing_behaviours[];
 extern const struct behaviour framing_behaviours[];
 extern const struct behaviour lifetime_behaviours[];

@@ -157,6 +157,7 @@ static void stop_connector(struct spy *s) {
 }
 
 /* Then there is nothing left to stop but the ownership. */
+/* R018 */
 static void connector_stop_in_made(struct world *w) {
   on(&w->client, SPY_MADE, stop_connector);
   world_open(w);
@@ -200,6 +201,7 @@ static void failure_of_client(struct spy_side *side) {
 }
 
 /* The server's refusal ends the connection that its kernel had accepted. */
+/* R008, R022 */
 static void server_refuses(struct world *w) {
   w->server.factory.build_protocol = refuse;
   on(&w->client, SPY_LOST, end_of_client);
@@ -237,6 +239,7 @@ static void say_hi(struct spy *s) {
 }
 
 /* The excess waits until others go; nobody is turned away. */
+/* R021 */
 static void connections_max(struct world *w) {
   w->connections = MANY;
   w->server.factory.limits.connections_max = AT_ONCE;

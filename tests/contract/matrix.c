@@ -237,6 +237,7 @@ static void matrix_count(const struct world *w, unsigned *events) {
   }
 }
 
+/* R003, R004 */
 static void callbacks_call_everything(struct world *w) {
   const struct world_backend *backend = w->backend;
   enum medium medium = w->medium;

@@ -129,6 +129,7 @@ static void stop_runtime_of(struct spy_side *side, unsigned connections) {
 
 /* What is in the backlog when the stop comes is accepted and told; it is more
  * than is accepted at a time. */
+/* R025 */
 static void stop_accepts_the_backlog(struct world *w) {
   w->connections = BACKLOG;
   w->options.grace_ms = LONG_MS;

@@ -80,6 +80,7 @@ static void check_answers(struct spy *s) {
           "answers out of order");
 }
 
+/* R014 */
 static void replies_keep_the_order(struct world *w) {
   on(&w->client, SPY_MADE, ask_twice);
   on(&w->client, SPY_DATA, check_answers);

@@ -97,6 +97,7 @@ static void timers_stop_before_lost(struct world *w) {
 
 /* ---- idle ----------------------------------------------------------------*/
 
+/* R141 */
 static void idle_closes(struct world *w) {
   w->server.factory.limits.idle_ms = IDLE_MS;
   world_play(w);

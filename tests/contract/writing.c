@@ -90,6 +90,7 @@ static void close_when_all_came(struct spy *s) {
 /* More small writes in one callback than can be gathered, and than a UNIX
  * socket takes: the rest goes on as the peer reads, without another event of
  * the server's to set it going. */
+/* R006 */
 static void many_small_writes(struct world *w) {
   late_reader(&w->client);
   on(&w->client, SPY_DATA, close_when_all_came);
@@ -170,6 +171,7 @@ static void small_writes_above_marks_that_moved(struct world *w) {
   world_expect(w, "made lost(EQUEUE)", "made*lost(*)");
 }
 
+/* R027 */
 static void hard_limit(struct world *w) {
   w->server.factory.limits.queue_bytes_max = 100000;
   never_read(&w->client);
@@ -271,6 +273,7 @@ static void write_nothing(struct spy *s) {
   spy_close(s);
 }
 
+/* R005, R013 */
 static void writes_of_nothing(struct world *w) {
   on(&w->server, SPY_MADE, write_nothing);
   world_play(w);

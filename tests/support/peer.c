@@ -49,6 +49,20 @@ void peer_endpoint(const char *listening, char *ret, size_t size) {
     snprintf(ret, size, "%s", listening);
 }
 
+void peer_tcp_pair(int fds[2]) {
+  struct sockaddr_storage a = {.ss_family = AF_INET};
+  socklen_t len = sizeof a;
+  int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  require(listen(listening, 1) == 0 &&
+              getsockname(listening, (struct sockaddr *)&a, &len) == 0 &&
+              connect(fds[1], (struct sockaddr *)&a, len) == 0,
+          "no TCP");
+  fds[0] = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+  require(fds[0] >= 0, "no connection");
+  close(listening);
+}
+
 bool peer_send(int fd, uint64_t len) {
   uint8_t piece[PEER_PIECE];
   for (uint64_t at = 0; at < len;) {

@@ -13,6 +13,9 @@ int peer_connect(const char *endpoint);
 /* The client endpoint of "tcp:80:interface=127.0.0.1" or of a path. */
 void peer_endpoint(const char *listening, char *ret, size_t size);
 
+/* A TCP connection within the machine, both ends of it. */
+void peer_tcp_pair(int fds[2]);
+
 /* Sends |len| bytes of support/pattern.h, all of them; false if it cannot. */
 bool peer_send(int fd, uint64_t len);
 /* Reads to the end and compares with the pattern.  The bytes that came in
