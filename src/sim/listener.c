@@ -34,6 +34,7 @@ static plait__sim_link *named_next(const plait__sim_link *link) {
 }
 
 void plait__sim_listeners_open(void) {
+  listeners.named = (plait__sim_link){0}; /* some may have been left behind */
   listeners.port = PORT_LAST;
 }
 

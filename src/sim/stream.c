@@ -31,10 +31,13 @@ static bool stream_reaches(const plait__sim_socket *to) {
  * not survive. */
 static void stream_send_reset(plait__sim_socket *to, uint64_t delay_ns) {
   plait__sim_way *way = &to->in;
+  size_t flying = way->flying;
   if (!stream_reaches(to))
     return;
   if (plait__sim_options()->reset_ppm > 0 && !plait__sim_healed())
     plait__sim_way_lose(way, (size_t)plait__sim_below(way->item_count + 1));
+  if (to->peer != NULL) /* which sees that they were not acknowledged */
+    to->peer->astray += flying - way->flying;
   way->cut = true;
   stream_send(to, PLAIT__SIM_RESET, 0, delay_ns);
 }
@@ -44,7 +47,7 @@ static void stream_on_reset(plait__sim_socket *s) {
     plait__sim_stream_fail(s, PLAIT_ECONNREFUSED);
     return;
   }
-  s->error = s->ended ? PLAIT_EPIPE : PLAIT_ECONNRESET;
+  s->error = s->ended && !s->local ? PLAIT_EPIPE : PLAIT_ECONNRESET;
   s->dead = true;
 }
 
@@ -122,11 +125,9 @@ static bool stream_balks(const plait__sim_socket *s) {
 }
 
 static ptrdiff_t stream_read_end(plait__sim_socket *s) {
-  if (s->ended)
-    return 0;
-  if (s->error != 0)
+  if (s->error != 0 && (s->local || !s->ended))
     return plait__sim_stream_take_error(s);
-  return s->dead ? 0 : PLAIT_EAGAIN;
+  return s->ended || s->dead ? 0 : PLAIT_EAGAIN;
 }
 
 ptrdiff_t plait__sim_stream_read(plait__sim_socket *s, void *buffer,
@@ -165,8 +166,7 @@ static uint64_t stream_delay_ns(void) {
 /* To nobody: the answer is a reset. */
 static void stream_write_astray(plait__sim_socket *s, size_t len) {
   s->astray += len;
-  if (!s->local)
-    stream_send_reset(s, plait__sim_latency_ns() + plait__sim_latency_ns());
+  stream_send_reset(s, plait__sim_latency_ns() + plait__sim_latency_ns());
 }
 
 /* In pieces.  False: the connection breaks at one of them. */
@@ -202,7 +202,7 @@ ptrdiff_t plait__sim_stream_write(plait__sim_socket *s, const plait__iovec *v,
     return PLAIT_EAGAIN;
   if (s->error != 0)
     return plait__sim_stream_take_error(s);
-  if (s->dead || s->gone || s->shut)
+  if (s->dead || s->shut || (s->local && s->peer == NULL))
     return PLAIT_EPIPE;
   if (plait__sim_fails("io.writev", 0))
     return stream_break(s);
@@ -228,9 +228,9 @@ int plait__sim_stream_shut(plait__sim_socket *s) {
 }
 
 size_t plait__sim_stream_unacked(const plait__sim_socket *s) {
-  if (s->dead || s->gone)
+  if (s->dead)
     return 0;
-  size_t bytes = s->local ? 0 : s->astray;
+  size_t bytes = s->astray;
   if (s->peer != NULL)
     bytes += s->peer->in.flying + (s->local ? s->peer->in.arrived : 0);
   return bytes;
@@ -258,7 +258,7 @@ void plait__sim_stream_close(plait__sim_socket *s, bool reset, bool abort) {
   if (peer != NULL) {
     bool unread = s->in.arrived > 0 || (s->local && s->in.flying > 0);
     peer->peer = NULL;
-    peer->astray += s->in.flying;
+    peer->astray += s->in.flying + (s->local ? s->in.arrived : 0);
     if (unread || abort || (reset && !s->local))
       stream_send_reset(peer, plait__sim_latency_ns());
     else if (stream_reaches(peer))
