@@ -113,6 +113,22 @@ START_TEST(a_reset_is_seen_by_both) {
 }
 END_TEST
 
+static uint64_t hash_of(uint64_t seed) {
+  plait_sim_options options = faults(seed);
+  options.reset_ppm = 500;
+  begin(true, options);
+  pump_both();
+  uint64_t hash = plait_sim_hash(sim);
+  finish();
+  return hash;
+}
+
+START_TEST(a_seed_is_one_story) {
+  ck_assert_uint_eq(hash_of(1), hash_of(1));
+  ck_assert_uint_ne(hash_of(1), hash_of(2));
+}
+END_TEST
+
 START_TEST(bytes_take_their_time) {
   begin(true, plain);
   ck_assert_int_eq(end_write(&a, 1000), 1000);
@@ -341,6 +357,7 @@ static Suite *streams_suite(void) {
   tcase_set_timeout(bytes, 60);
   tcase_add_loop_test(bytes, all_bytes_come_in_order, 0, SEEDS);
   tcase_add_test(bytes, a_reset_is_seen_by_both);
+  tcase_add_test(bytes, a_seed_is_one_story);
   tcase_add_test(bytes, bytes_take_their_time);
   tcase_add_test(bytes, unix_is_unacked_until_it_is_read);
   tcase_add_loop_test(bytes, there_is_so_much_room, 0, 2);
