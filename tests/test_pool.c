@@ -191,6 +191,22 @@ END_TEST
 
 /* ---- where it may be used ------------------------------------------------ */
 
+/* plait_runtime_pool() was out of memory. */
+START_TEST(test_no_pool) {
+  plait_task task = {0};
+  plait_query query = {.name = "localhost"};
+  plait_pool_stats stats = {.threads = 7}, strand_stats = {.threads = 7};
+  plait_resolver_stats names = {.threads = 7};
+  ck_assert_int_eq(plait_pool_submit(NULL, &task), PLAIT_ENOMEM);
+  ck_assert_int_eq(plait_resolve(NULL, NULL, &query), PLAIT_ENOMEM);
+  ck_assert_ptr_null(plait_strand_new(NULL));
+  plait_pool_get_stats(NULL, &stats);
+  plait_pool_get_strand_stats(NULL, &strand_stats);
+  plait_resolver_get_stats(NULL, &names);
+  ck_assert_uint_eq(stats.threads + strand_stats.threads + names.threads, 0);
+}
+END_TEST
+
 START_TEST(test_submit_elsewhere) {
   open_runtime((plait_runtime_options){0});
   ck_assert_int_eq(submit(&jobs[0], NULL), PLAIT_EINVAL);
@@ -493,6 +509,7 @@ static Suite *pool_suite(void) {
   tcase_add_test(tasks, test_sleep);
   tcase_add_test(tasks, test_threads_max);
   tcase_add_test(tasks, test_cancel_and_full);
+  tcase_add_test(tasks, test_no_pool);
   tcase_add_test(tasks, test_submit_elsewhere);
   tcase_add_test(tasks, test_chain);
   tcase_add_test(tasks, test_busy_reactor);

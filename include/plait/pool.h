@@ -89,7 +89,8 @@ struct plait_task {
   plait__job job;
 };
 
-/* The runtime's pool; good until plait_runtime_free().  Any thread. */
+/* The runtime's pool; good until plait_runtime_free().  NULL: out of memory;
+ * functions that are given it answer so, and have no stats.  Any thread. */
 PLAIT_EXTERN plait_pool *plait_runtime_pool(plait_runtime *runtime);
 
 /* Queues |task|, which must not be queued.  Allocates nothing, unless a thread

@@ -64,7 +64,7 @@ struct plait_query {
 enum { PLAIT_NAME_MAX = 253 }; /* bytes of a name, without a dot at its end */
 
 /* The runtime's resolver; good until plait_runtime_free().  NULL: out of
- * memory.  Any thread. */
+ * memory; functions that are given it answer so.  Any thread. */
 PLAIT_EXTERN plait_resolver *plait_runtime_resolver(plait_runtime *runtime);
 
 /* Asks.  The answer comes in the serial context of |owner|'s connection, before

@@ -131,9 +131,23 @@ static size_t copy_to_last(plait__queue *q, const void *data, size_t len) {
   return len;
 }
 
+/* Bytes of the next piece's buffer.  Each is bigger than the one before it, so
+ * that many copies take few pieces; but a byte between segments that are no
+ * copies takes little, or a queue of few bytes would hold much memory. */
+static size_t piece_bytes(const plait__queue *q) {
+  if (q->bytes == 0)
+    return PLAIT__PIECE_FIRST_BYTES;
+  const plait__segment *last = ring_at(q->ring, q->ring->count - 1);
+  if (last->release != piece_release)
+    return PLAIT__PIECE_LEAST_BYTES;
+  const queue_piece *piece = last->arg;
+  size_t bytes = piece->capacity * 4;
+  return bytes < PLAIT__PIECE_BYTES ? bytes : PLAIT__PIECE_BYTES;
+}
+
 static bool copy_to_piece(plait__queue *q, plait__outbox *o,
                           const plait__os *os, const void *data, size_t len) {
-  size_t least = q->bytes == 0 ? PLAIT__PIECE_FIRST_BYTES : PLAIT__PIECE_BYTES;
+  size_t least = piece_bytes(q);
   size_t capacity = len > least ? len : least;
   queue_piece *piece = plait__alloc(os, sizeof *piece + capacity);
   if (piece == NULL)

@@ -18,7 +18,8 @@ enum {
   PLAIT__OUTBOX_SEGMENTS = 64,
   PLAIT__IOVECS = 64,             /* segments a system call */
   PLAIT__PIECE_FIRST_BYTES = 960, /* the first copy's buffer at least */
-  PLAIT__PIECE_BYTES = 16 * 1024, /* a later copy's buffer at least */
+  PLAIT__PIECE_LEAST_BYTES = 64,  /* of one behind what is no copy */
+  PLAIT__PIECE_BYTES = 16 * 1024, /* of others, growing up to this */
   PLAIT__PIECE_SHORT_BYTES = 256  /* copied without a call */
 };
 

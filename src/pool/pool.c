@@ -166,11 +166,16 @@ static void lane_get_stats(plait__lane *lane, plait_pool_stats *ret) {
 }
 
 void plait_pool_get_stats(plait_pool *pool, plait_pool_stats *ret) {
+  *ret = (plait_pool_stats){0};
+  if (pool == NULL)
+    return;
   lane_get_stats(&pool->tasks, ret);
   ret->cancelled = atomic_load(&pool->cancelled);
   ret->timed_out = atomic_load(&pool->timed_out);
 }
 
 void plait_pool_get_strand_stats(plait_pool *pool, plait_pool_stats *ret) {
-  lane_get_stats(&pool->strands, ret);
+  *ret = (plait_pool_stats){0};
+  if (pool != NULL)
+    lane_get_stats(&pool->strands, ret);
 }

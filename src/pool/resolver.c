@@ -81,6 +81,9 @@ void plait__resolver_cut(plait_resolver *resolver) {
 
 void plait_resolver_get_stats(plait_resolver *resolver,
                               plait_resolver_stats *ret) {
+  *ret = (plait_resolver_stats){0};
+  if (resolver == NULL)
+    return;
   plait__lane *lane = &resolver->pool->names;
   plait__lane_lock(lane);
   *ret = (plait_resolver_stats){.threads = lane->threads,
@@ -192,6 +195,8 @@ static int query_send(plait_resolver *resolver, plait_reactor *r,
 
 int plait_resolve(plait_resolver *resolver, plait_transport *owner,
                   plait_query *query) {
+  if (resolver == NULL)
+    return plait__fail(PLAIT_ENOMEM, "resolve: no resolver: out of memory");
   plait_runtime *runtime = resolver->pool->runtime;
   plait_reactor *r = plait_reactor_current();
   const char *name = query->name != NULL ? query->name : "address";

@@ -106,6 +106,8 @@ static void strand_finished(plait__job *job) {
 /* ---- the public side ----------------------------------------------------- */
 
 plait_strand *plait_strand_new(plait_pool *pool) {
+  if (pool == NULL)
+    return NULL;
   const plait__os *os = pool->runtime->driver->os;
   plait_strand *strand = plait__zalloc(os, sizeof *strand);
   if (strand == NULL)

@@ -129,6 +129,8 @@ static int task_push(plait_task *task, plait_reactor *r) {
 
 int plait_pool_submit(plait_pool *pool, plait_task *task) {
   plait_reactor *r = plait_reactor_current();
+  if (pool == NULL)
+    return plait__fail(PLAIT_ENOMEM, "submit: no pool: out of memory");
   if (r == NULL || r->runtime != pool->runtime)
     return plait__fail(PLAIT_EINVAL, "submit: not on a reactor of the pool");
   if (task->timeout_ms != 0 && plait__here() != r)
