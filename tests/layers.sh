@@ -56,7 +56,7 @@ check_includes() {
     say 'src/sim is no part of libplait'
 
   includes "$from(\.\./|src/|core/|uv/|sim/|endpoint/|tests/)" \
-    protocols examples src/cli src/testing bench | grep -v '^bench/peers/' |
+    protocols examples src/cli src/scenario src/testing bench | grep -v '^bench/peers/' |
     say 'only the public headers may be included here'
   standard='<(plait/[a-z]+|std[a-z]+|string|time)\.h>'
   includes '[<"]' src/testing |

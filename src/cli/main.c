@@ -13,10 +13,12 @@ static const char overview[] =
     "  plait serve chat tcp:4000 + echo tcp:4001  two services at once\n"
     "  plait cat tcp:127.0.0.1:4000               talk to one of them\n"
     "  plait resolve www.example.net 192.0.2.1    names and addresses\n"
+    "  plait sim chat --seeds 1000                simulated worlds\n"
     "\n"
     "plait serve SERVICE ENDPOINT... [+ SERVICE ENDPOINT...]\n"
     "plait cat ENDPOINT [ENDPOINT]\n"
     "plait resolve [NAME|ADDRESS...]\n"
+    "plait sim SCENARIO\n"
     "plait SUBCOMMAND --help                      options, endpoints, "
     "examples\n"
     "plait --version\n"
@@ -60,6 +62,9 @@ int main(int argc, char **argv) {
   if (strcmp(word, "resolve") == 0) {
     return resolve_main(argc - 2, argv + 2);
   }
+  if (strcmp(word, "sim") == 0) {
+    return sim_main(argc - 2, argv + 2);
+  }
   if (is_any_of(word, "--help", "-h")) {
     fputs(overview, stdout);
     return STATUS_DONE;
@@ -69,6 +74,7 @@ int main(int argc, char **argv) {
     return STATUS_DONE;
   }
   return wrong_usage(&plait_command,
-                     "no subcommand \"%s\": there are serve, cat and resolve",
+                     "no subcommand \"%s\": there are serve, cat, resolve and "
+                     "sim",
                      word);
 }

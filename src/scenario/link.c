@@ -1,0 +1,72 @@
+/* A connection of a client with its server, told by the first four bytes. */
+#include <stdlib.h>
+
+#include "stage.h"
+
+struct link *link_new(struct witness *client) {
+  struct stage *stage = client->stage;
+  struct link *link = calloc(1, sizeof *link);
+  if (link == NULL)
+    abort();
+  link->number = ++stage->link_count;
+  flow_init(&link->up, stage, "the way up", link->number, 0);
+  flow_init(&link->down, stage, "the way down", link->number, 1);
+  link->up.from = client;
+  link->down.to = client;
+  link->next = stage->links;
+  stage->links = link;
+  return link;
+}
+
+struct link *link_meet(struct witness *server, unsigned number) {
+  struct stage *stage = server->stage;
+  struct link *link = stage->links;
+  while (link != NULL && link->number != number)
+    link = link->next;
+  CHECK(stage, link != NULL, "%s %u began with link %u, and there is none",
+        server->role, server->number, number);
+  CHECK(stage, link->up.to == NULL, "%s %u has got link %u of %s %u",
+        server->role, server->number, number, link->up.to->role,
+        link->up.to->number);
+  link->up.to = server;
+  link->down.from = server;
+  server->peer = link->up.from;
+  link->up.from->peer = server;
+  return link;
+}
+
+static void end_meets(struct end *end, struct witness *server) {
+  unsigned number = 0;
+  for (unsigned i = 0; i < FLOW_HEAD; i++)
+    number |= (unsigned)end->head[i] << (8 * i);
+  end->link = link_meet(server, number);
+  flow_deliver(&end->link->up, end->head, FLOW_HEAD);
+}
+
+void end_deliver(struct end *end, struct witness *server, const uint8_t *data,
+                 size_t len) {
+  while (end->link == NULL && len > 0) {
+    end->head[end->heads++] = *data++;
+    len--;
+    if (end->heads == FLOW_HEAD)
+      end_meets(end, server);
+  }
+  if (end->link != NULL && len > 0)
+    flow_deliver(&end->link->up, data, len);
+}
+
+void links_check(struct stage *stage) {
+  for (const struct link *link = stage->links; link != NULL;
+       link = link->next) {
+    flow_check(&link->up);
+    flow_check(&link->down);
+  }
+}
+
+void links_free(struct stage *stage) {
+  while (stage->links != NULL) {
+    struct link *link = stage->links;
+    stage->links = link->next;
+    free(link);
+  }
+}
