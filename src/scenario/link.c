@@ -18,11 +18,8 @@ struct link *link_new(struct witness *client) {
   return link;
 }
 
-static void end_meets(struct end *end, struct witness *server) {
+struct link *link_meet(struct witness *server, unsigned number) {
   struct stage *stage = server->stage;
-  unsigned number = 0;
-  for (unsigned i = 0; i < FLOW_HEAD; i++)
-    number |= (unsigned)end->head[i] << (8 * i);
   struct link *link = stage->links;
   while (link != NULL && link->number != number)
     link = link->next;
@@ -32,11 +29,18 @@ static void end_meets(struct end *end, struct witness *server) {
         server->role, server->number, number, link->up.to->role,
         link->up.to->number);
   link->up.to = server;
+  link->down.from = server;
   server->peer = link->up.from;
   link->up.from->peer = server;
-  link->down.from = server;
-  end->link = link;
-  flow_deliver(&link->up, end->head, FLOW_HEAD);
+  return link;
+}
+
+static void end_meets(struct end *end, struct witness *server) {
+  unsigned number = 0;
+  for (unsigned i = 0; i < FLOW_HEAD; i++)
+    number |= (unsigned)end->head[i] << (8 * i);
+  end->link = link_meet(server, number);
+  flow_deliver(&end->link->up, end->head, FLOW_HEAD);
 }
 
 void end_deliver(struct end *end, struct witness *server, const uint8_t *data,

@@ -184,6 +184,8 @@ struct link {
 };
 
 struct link *link_new(struct witness *client);
+/* The other end has turned up; there is one. */
+struct link *link_meet(struct witness *server, unsigned number);
 /* One end: which link it is of turns out with the first four bytes. */
 struct end {
   struct link *link;

@@ -146,6 +146,14 @@ static void client_eof(plait_protocol *p) {
 /* ---- the server ------------------------------------------------------------
  */
 
+static void server_takes_over(struct asker *a, const struct witness *before) {
+  CHECK(a->w->stage, before->state == WITNESS_LOST,
+        "server %u took over from server %u, which goes on", a->w->number,
+        before->number);
+  a->w->peer = before->peer;
+  a->w->peer->peer = a->w;
+}
+
 static void server_made(plait_protocol *p) {
   struct asker *a = asker_of(p);
   struct stage *stage = side_of(p->factory)->stage;
@@ -157,9 +165,7 @@ static void server_made(plait_protocol *p) {
   if (before == NULL)
     stage->served++;
   else
-    CHECK(stage, before->state == WITNESS_LOST,
-          "server %u took over from server %u, which goes on", a->w->number,
-          before->number);
+    server_takes_over(a, before);
   witness_leave(a->w);
 }
 
@@ -170,6 +176,7 @@ static void server_switch(struct asker *a) {
   if (p == NULL)
     return;
   asker_of(p)->before = a->w;
+  asker_of(p)->link = a->link;
   a->w->paused = true; /* no data comes to it any more */
 }
 
@@ -187,6 +194,11 @@ static void server_frame(plait_framed *framed, plait_slice payload) {
   const struct plan *plan = a->w->stage->plan;
   struct letter letter = letter_of(a, payload);
   struct office *office = office_of(&framed->base);
+  if (a->link == NULL)
+    a->link = link_meet(a->w, letter.link);
+  CHECK(a->w->stage, letter.link == a->link->number,
+        "server %u of link %u got a request of link %u", a->w->number,
+        a->link->number, letter.link);
   switch (letter.kind) {
   case LETTER_HELD:
   case LETTER_LOOSE:
