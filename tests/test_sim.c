@@ -31,6 +31,44 @@ static uint64_t now_ms(void) {
   return plait_sim_now_ns(sim) / 1000000;
 }
 
+/* ---- what is stuck ------------------------------------------------------- */
+
+enum { CALLS = 10 };
+
+static plait_call calls[CALLS];
+static unsigned calls_run, calls_dropped;
+
+/* Ten in a row take three seconds, and none of them more than 300 ms. */
+static void slow_call(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  calls_run++;
+  if (calls_run == 5)
+    plait_runtime_stop_now(runtime);
+  plait_work_sleep_ms(300);
+}
+
+static void drop_call(plait_call *call) {
+  (void)call;
+  calls_dropped++;
+}
+
+START_TEST(a_turn_that_goes_on_is_not_stuck) {
+  sim_begin((plait_sim_options){.seed = 1});
+  open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
+  plait_strand *strand = plait_strand_new(plait_runtime_pool(runtime));
+  ck_assert_ptr_nonnull(strand);
+  for (int i = 0; i < CALLS; i++) {
+    calls[i] = (plait_call){.run = slow_call, .drop = drop_call};
+    ck_assert_int_eq(plait_strand_post(strand, &calls[i]), 0);
+  }
+  plait_strand_free(strand);
+  ck_assert_int_eq(plait_run(runtime), PLAIT_EDRAIN);
+  ck_assert_uint_eq(calls_run, 5);
+  ck_assert_uint_eq(calls_dropped, CALLS - 5);
+  close_world();
+}
+END_TEST
+
 /* ---- time ---------------------------------------------------------------- */
 
 static plait_timer timer;
@@ -418,6 +456,7 @@ int main(void) {
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, a_day_takes_no_time);
   tcase_add_test(tc, one_at_a_time);
+  tcase_add_test(tc, a_turn_that_goes_on_is_not_stuck);
   tcase_add_test(tc, threads_of_all_kinds);
   tcase_add_test(tc, the_seed_decides);
   tcase_add_test(tc, sleepers_wake_in_order);

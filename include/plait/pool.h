@@ -36,6 +36,7 @@ typedef struct plait__job {
    * runtime for all of them; NULL: this one has its own. */
   void *busy;
   uint64_t since_ns; /* queued, then begun */
+  uint64_t moved_ns; /* atomic: when it last began a call of several */
   bool queued;
 } plait__job;
 

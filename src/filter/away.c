@@ -55,7 +55,8 @@ static bool away_step(plait__away *a, bool drop) {
     plait__mail *mail = plait__mailbox_pop(&a->inbox);
     if (mail == NULL)
       return false;
-    a->handled++;
+    if (a->handled++ > 0)
+      plait__lane_moves(&a->pool->strands, &a->job);
     mail->deliver(a->reactor, mail, drop);
   }
   if (!a->over)

@@ -496,6 +496,10 @@ uint64_t plait__lane_began(plait__lane *lane, const plait__job *job) {
   return began_ns;
 }
 
+void plait__lane_moves(plait__lane *lane, plait__job *job) {
+  __atomic_store_n(&job->moved_ns, lane->os->now_ns(), __ATOMIC_RELAXED);
+}
+
 void plait__lane_abandon(plait__lane *lane, const plait__job *job) {
   plait__lane_thread *next = NULL;
   plait__job *stranded = NULL;
@@ -535,7 +539,10 @@ int plait__lane_running(plait__lane *lane, const char **ret_name,
       continue;
     if (t->job->name != NULL)
       *ret_name = t->job->name;
-    if (now_ns - t->job->since_ns < old_ns)
+    uint64_t moved_ns = __atomic_load_n(&t->job->moved_ns, __ATOMIC_RELAXED);
+    uint64_t since_ns = t->job->since_ns;
+    since_ns = moved_ns > since_ns ? moved_ns : since_ns;
+    if (now_ns - since_ns < old_ns)
       *ret_young = true;
   }
   plait__lane_unlock(lane);

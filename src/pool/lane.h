@@ -79,6 +79,9 @@ void plait__lane_keep(plait__lane *lane, plait__stage *stage);
 bool plait__lane_remove(plait__lane *lane, plait__job *job);
 /* When |job|, which was pushed and has not finished, began; 0: it has not. */
 uint64_t plait__lane_began(plait__lane *lane, const plait__job *job);
+/* |job|, which runs, begins another of its calls: it is not stuck.  On its
+ * thread. */
+void plait__lane_moves(plait__lane *lane, plait__job *job);
 /* Nobody waits any more for |job|, which has begun: its thread counts as stuck
  * until it returns, and another one may take its place, unless stuck_max are.
  */

@@ -50,6 +50,8 @@ static void strand_run(plait__job *job) {
         atomic_load(&strand->pool->strands.cut) ? NULL : strand_pop(strand);
     if (call == NULL)
       return;
+    if (i > 0)
+      plait__lane_moves(&strand->pool->strands, job);
     call->run(call, NULL);
   }
 }
