@@ -152,7 +152,7 @@ static void server_line(plait_line *line, plait_slice text) {
         c->heard);
   c->heard++;
   if (stage->plan->work_ms != 0 && stage->plan->workers != 0 && number % 4 == 0)
-    plait_work_sleep_ms(stage->plan->work_ms);
+    witness_block(c->w);
   crowd_say(crowd, c->member->number, text.len);
 }
 

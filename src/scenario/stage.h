@@ -115,6 +115,7 @@ struct witness {
   uint64_t received; /* bytes that data_received got */
   uint64_t made_ns, progress_ns;
   uint64_t traffic_ns; /* bytes came */
+  uint64_t blocked_ns; /* until then */
   int reason;
   struct witness *peer; /* the other end, if it is known */
   struct witness *next;
@@ -126,6 +127,9 @@ struct witness *witness_made(struct stage *stage, struct witness **at,
 /* Around what a callback does. */
 void witness_enter(struct witness *w, enum call call);
 void witness_leave(struct witness *w);
+/* In a callback on a worker: blocks for the plan's time, but not at once again,
+ * or many frames in one delivery would keep it longer than the grace allows. */
+void witness_block(struct witness *w);
 /* Around what connection_lost does. */
 void witness_lost(struct witness *w, plait_protocol *p, int reason);
 /* Something came of the connection. */

@@ -9,6 +9,8 @@
 
 #include "stage.h"
 
+enum { WITNESS_AWAKE_NS = 50000000 };
+
 static const char *const call_names[] = {
     "data_received",   "eof_received",   "resume_writing", "timed_out",
     "draining",        "a timer",        "a call",         "a task's done",
@@ -74,6 +76,14 @@ void witness_enter(struct witness *w, enum call call) {
   }
   w->inside = name;
   witness_note(w, call);
+}
+
+void witness_block(struct witness *w) {
+  uint64_t now_ns = plait_sim_now_ns(w->stage->sim);
+  if (now_ns - w->blocked_ns < WITNESS_AWAKE_NS)
+    return;
+  plait_work_sleep_ms(w->stage->plan->work_ms);
+  w->blocked_ns = plait_sim_now_ns(w->stage->sim);
 }
 
 void witness_leave(struct witness *w) {
@@ -184,6 +194,10 @@ static uint64_t patience_ms(const struct stage *stage, bool closed) {
   const struct plan *plan = stage->plan;
   uint64_t ms = 15000 + UINT64_C(128) * plan->connections *
                             (plan->work_ms + plan->work_us / 1000);
+  /* A road for few bytes takes many turns of a worker for one message. */
+  uint64_t pieces = plan->message_bytes / plan->capacity;
+  ms += pieces * plan->connections * (plan->work_us * 8 + plan->latency_us) /
+        1000;
   if (closed)
     ms += (plan->flush_ms != 0 ? plan->flush_ms : 30000) +
           (plan->linger_ms != 0 ? plan->linger_ms : 2000);

@@ -218,7 +218,7 @@ static void server_frame(plait_framed *framed, plait_slice payload) {
     break;
   default:
     if (plan->workers != 0 && plan->work_ms != 0)
-      plait_work_sleep_ms(plan->work_ms);
+      witness_block(a->w);
     server_reply(a, &letter);
     break;
   }

@@ -27,8 +27,8 @@ struct office {
   struct side server, client;
   plait_strand *strand;
   unsigned wanted;
-  unsigned posted, ran; /* calls of the strand */
-  bool busy;            /* one runs */
+  unsigned posted, next; /* calls of the strand */
+  bool busy;             /* one runs */
 };
 
 /* Either end. */
