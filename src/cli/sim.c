@@ -9,7 +9,7 @@
 
 struct sim_options {
   struct sim_order order;
-  bool shrink, json, list, events;
+  bool shrink, json, list, events, places;
 };
 
 #define FIELD(member) offsetof(struct sim_options, member)
@@ -60,6 +60,11 @@ static const struct option sim_table[] = {
      option_flag, FIELD(shrink), "--shrink"},
     {"--verify", NULL, "runs each seed twice: the same has to happen",
      option_flag, FIELD(order.verify), "--verify"},
+    {"--faults", NULL,
+     "fails each call of the world of --seed that may fail, one a run",
+     option_flag, FIELD(order.faults), "--faults"},
+    {"--places", NULL, "prints where these calls are", option_flag,
+     FIELD(places), "--places"},
     {"--events", NULL, "prints the hash of all that happened, and counts",
      option_flag, FIELD(events), "--events"},
     {"--list", NULL, "prints scenarios; with one, the world of --seed",
@@ -88,6 +93,7 @@ static const struct command sim_command = {
             "  plait sim chat --seed 4711 --set connections=1 --set "
             "reset_ppm=0\n"
             "  plait sim chat --seed 4711 --calm --set reset_ppm=200\n"
+            "  plait sim chat --seed 4711 --faults\n"
             "  plait sim --list\n"
             "\n"
             "Runs whole servers and clients in a simulated world, with a clock "
@@ -139,6 +145,11 @@ static void print_text(const struct sim_options *options,
   if (options->events)
     printf("hash %016" PRIx64 "\n%" PRIu64 " connections, %" PRIu64 " bytes\n",
            r->hash, r->connections, r->bytes);
+  if (options->places)
+    places_print(&r->places, stdout);
+  if (options->order.faults)
+    printf("%" PRIu64 " calls failed, one a run, at %u places\n", r->seeds,
+           r->places.count);
   printf("%s: %" PRIu64 " seed%s, %" PRIu64 " events, %.1f virtual s in %.1f "
          "s (%.0f a second), %" PRIu64 " failure%s\n",
          options->order.scenario->name, r->seeds, r->seeds == 1 ? "" : "s",
@@ -149,10 +160,26 @@ static void print_text(const struct sim_options *options,
 /* ---- running
  * ------------------------------------------------------------------ */
 
-static int sim_run(const struct sim_options *options) {
-  const struct sim_order *order = &options->order;
+/* With --faults: as many runs as the world has calls that may fail. */
+static bool sim_count_faults(struct sim_order *order, FILE *out) {
+  static struct sim_result result;
+  struct sim_order once = *order;
+  once.faults = false;
+  once.seeds = 1;
+  if (!sim_batch(&once, &result, out, false) || result.failures > 0)
+    return false;
+  order->world = order->seed;
+  order->seed = 1;
+  order->seeds = result.fallible;
+  return true;
+}
+
+static int sim_run(struct sim_options *options) {
+  struct sim_order *order = &options->order;
   FILE *out = options->json ? stderr : stdout;
-  struct sim_result result;
+  static struct sim_result result;
+  if (order->faults && !sim_count_faults(order, out))
+    return STATUS_FAILED;
   double start = seconds();
   if (!sim_batch(order, &result, out, isatty(STDERR_FILENO) == 1)) {
     fputs("plait: sim: no process could be started\n", stderr);

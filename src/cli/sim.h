@@ -26,6 +26,10 @@ struct sim_order {
   unsigned jobs;
   bool verify;
   bool calm; /* nothing is drawn */
+  /* In the world of |world| the calls with the numbers |seed| and on fail,
+   * instead: one in each run, with a run without a failure after it. */
+  bool faults;
+  uint64_t world;
   struct settings settings;
 };
 
@@ -61,6 +65,20 @@ const char *sim_child_end(struct sim_child *child);
 void sim_child_print(struct sim_child *child, FILE *out);
 void sim_child_close(struct sim_child *child);
 
+/* ---- places in the code: sim_places.c --------------------------------------
+ */
+
+enum { PLACES = 2048 };
+
+struct places {
+  unsigned count;
+  char *of[PLACES];
+};
+
+/* Remembers |place|, unless it is known or "". */
+void places_add(struct places *places, const char *place);
+void places_print(const struct places *places, FILE *out);
+
 /* ---- many: sim_batch.c ------------------------------------------------------
  */
 
@@ -71,6 +89,8 @@ struct sim_result {
   uint64_t hash; /* of all hashes */
   uint64_t failures;
   uint64_t failed[SIM_FAILURES]; /* the first ones */
+  uint64_t fallible;             /* calls that may fail, at most in one run */
+  struct places places;          /* where calls have failed */
 };
 
 /* Runs |order|, and says on |out| what failed.  |progress|: on a terminal. */

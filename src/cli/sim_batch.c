@@ -38,6 +38,9 @@ static void batch_count(struct batch *batch, const struct sim_record *record) {
   result->virtual_ns += record->outcome.virtual_ns;
   result->connections += record->outcome.connections;
   result->bytes += record->outcome.bytes;
+  if (record->outcome.fallible > result->fallible)
+    result->fallible = record->outcome.fallible;
+  places_add(&result->places, record->outcome.failed);
   /* In any order the same. */
   result->hash += record->outcome.hash * (2 * record->seed + 1);
 }

@@ -11,10 +11,13 @@
 #include "sim.h"
 
 void sim_plan(struct plan *ret, const struct sim_order *order, uint64_t seed) {
+  uint64_t world = order->faults ? order->world : seed;
   if (order->calm)
-    plan_calm(ret, order->scenario, seed);
+    plan_calm(ret, order->scenario, world);
   else
-    plan_draw(ret, order->scenario, seed);
+    plan_draw(ret, order->scenario, world);
+  if (order->faults)
+    ret->fail_at = (uint32_t)seed;
   for (size_t i = 0; i < order->settings.count; i++)
     *plan_value(ret, order->settings.of[i].field) = order->settings.of[i].value;
 }
@@ -52,12 +55,25 @@ void sim_replay(char *ret, const struct sim_order *order,
 /* ---- in the child ---------------------------------------------------------
  */
 
+/* What has failed leaves nothing behind that the next world would see. */
+static void run_without(const struct sim_order *order, struct plan plan) {
+  static char replay[SIM_REPLAY];
+  struct outcome outcome;
+  snprintf(replay, sizeof replay,
+           "plait sim %s --seed %" PRIu64 " --faults (behind call %" PRIu32 ")",
+           order->scenario->name, order->world, plan.fail_at);
+  plan.fail_at = 0;
+  scenario_run(order->scenario, &plan, replay, &outcome);
+}
+
 static void run_one(const struct sim_order *order, const struct plan *plan,
                     struct outcome *ret) {
   static char replay[SIM_REPLAY];
   struct outcome again;
   sim_replay(replay, order, plan);
   scenario_run(order->scenario, plan, replay, ret);
+  if (order->faults)
+    run_without(order, *plan);
   if (!order->verify)
     return;
   scenario_run(order->scenario, plan, replay, &again);

@@ -141,10 +141,8 @@ void crowd_threads(struct crowd *crowd) {
     unsigned i = crowd->thread_count++;
     crowd->outsiders[i] =
         (struct outsider){crowd, i, stage_dice(crowd->stage, 1000 + i)};
-    if (plait_sim_thread_start(crowd->stage->sim, outsider_run,
-                               &crowd->outsiders[i], "outsider",
-                               &crowd->threads[i]) < 0)
-      abort();
+    crowd->threads[i] = stage_thread(crowd->stage, outsider_run,
+                                     &crowd->outsiders[i], "outsider");
   }
 }
 

@@ -263,9 +263,7 @@ static int reconnect_open(struct stage *stage) {
   for (unsigned i = 0; i < stage->plan->connections; i++)
     if (caller_call(&town->callers[i], stage, i) != 0)
       town->callers[i].connector = NULL;
-  if (plait_sim_thread_start(stage->sim, weather_run, town, "weather",
-                             &town->weather) < 0)
-    abort();
+  town->weather = stage_thread(stage, weather_run, town, "weather");
   return 0;
 }
 

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SCENARIO_FAILED = 3 };
+enum { SCENARIO_FAILED = 3, SCENARIO_PLACE = 96 };
 
 /* ---- plans: plan.c ---------------------------------------------------------
  *
@@ -77,7 +77,8 @@ enum { SCENARIO_FAILED = 3 };
   X(resolve_fail_ppm, 0, 1000, 500000, SWARM | LOG)                            \
   X(resolve_ms, 20, 1, 12000, SWARM | LOG)                                     \
   X(thread_fail_ppm, 0, 1000, 300000, SWARM | LOG)                             \
-  X(heal_ms, 1, 1, 15000, LOG)
+  X(heal_ms, 1, 1, 15000, LOG)                                                 \
+  X(fail_at, 0, 0, 0, 0)
 
 struct plan {
   uint64_t seed;
@@ -139,6 +140,8 @@ const struct scenario *scenario_find(const char *name);
 struct outcome {
   uint64_t hash, events, virtual_ns;
   uint64_t connections, bytes;
+  uint64_t fallible;           /* calls that may fail */
+  char failed[SCENARIO_PLACE]; /* where the one of |fail_at| is, or "" */
 };
 
 /* Runs |scenario| by |plan|.  |replay| is how to do so again, for messages. */

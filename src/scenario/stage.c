@@ -104,7 +104,7 @@ void stage_side(struct stage *stage, struct side *side,
 bool stage_faulty(const struct stage *stage) {
   const struct plan *plan = stage->plan;
   return plan->alloc_fail_ppm != 0 || plan->thread_fail_ppm != 0 ||
-         plan->descriptors < 300;
+         plan->descriptors < 300 || plan->fail_at != 0;
 }
 
 int stage_listen(struct stage *stage, const char *endpoint, struct side *side,
@@ -262,12 +262,18 @@ static void stage_check_stats(struct stage *stage) {
         pool.running);
 }
 
+plait_sim_thread *stage_thread(struct stage *stage, void (*fn)(void *arg),
+                               void *arg, const char *name) {
+  plait_sim_thread *thread;
+  for (int i = 0; i < STAGE_TRIES; i++)
+    if (plait_sim_thread_start(stage->sim, fn, arg, name, &thread) == 0)
+      return thread;
+  abort();
+}
+
 static void stage_run(struct stage *stage) {
-  plait_sim_thread *director;
   stage->idle_bytes = plait_sim_memory(stage->sim);
-  if (plait_sim_thread_start(stage->sim, direct, stage, "director", &director) <
-      0)
-    abort();
+  plait_sim_thread *director = stage_thread(stage, direct, stage, "director");
   int code = plait_run(stage->runtime);
   stage->running = false;
   plait_sim_thread_join(director);
@@ -306,6 +312,7 @@ void scenario_run(const struct scenario *scenario, const struct plan *plan,
   stage.play = calloc(1, scenario->size);
   if (stage.play == NULL || plait_sim_new(&options, &stage.sim) < 0)
     abort();
+  plait_sim_fail_at(stage.sim, plan->fail_at);
   stage.running = true; /* to the threads that open starts */
   if (stage_runtime(&stage) == 0 && scenario->open(&stage) == 0)
     stage_run(&stage);
@@ -315,7 +322,10 @@ void scenario_run(const struct scenario *scenario, const struct plan *plan,
                        .events = plait_sim_events(stage.sim),
                        .virtual_ns = plait_sim_now_ns(stage.sim) - 1000000000,
                        .connections = stage.made,
-                       .bytes = stage.bytes};
+                       .bytes = stage.bytes,
+                       .fallible = plait_sim_fallible(stage.sim)};
+  const char *failed = plait_sim_failed(stage.sim);
+  snprintf(ret->failed, sizeof ret->failed, "%s", failed != NULL ? failed : "");
   plait_sim_free(stage.sim);
   witnesses_free(&stage);
   links_free(&stage);

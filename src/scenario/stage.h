@@ -74,6 +74,9 @@ void stage_side(struct stage *stage, struct side *side,
                 const plait_protocol_ops *ops, bool workers);
 /* Faults are to be expected: what fails must not be a mistake. */
 bool stage_faulty(const struct stage *stage);
+/* A thread of the scenario's own, which is none that may fail. */
+plait_sim_thread *stage_thread(struct stage *stage, void (*fn)(void *arg),
+                               void *arg, const char *name);
 /* plait_listen(), as often as chance makes it fail. */
 int stage_listen(struct stage *stage, const char *endpoint, struct side *side,
                  plait_listener **ret);
