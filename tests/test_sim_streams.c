@@ -351,6 +351,19 @@ START_TEST(what_is_stalled_goes_on_when_the_world_heals) {
 }
 END_TEST
 
+/* UNIX streams and pairs know no resets. */
+START_TEST(a_cut_resets_both_ends) {
+  begin(_i, plain);
+  end_write(&a, 100);
+  plait_sim_cut(sim);
+  ends_run(SHORTLY_US);
+  ck_assert_int_eq(end_read_all(&b), 100);
+  ck_assert_int_eq(end_read_all(&a), _i ? PLAIT_ECONNRESET : PLAIT_EAGAIN);
+  ck_assert_int_eq(end_read_all(&b), _i ? PLAIT_ECONNRESET : PLAIT_EAGAIN);
+  finish();
+}
+END_TEST
+
 static Suite *streams_suite(void) {
   Suite *s = suite_create("sim_streams");
   TCase *bytes = tcase_create("bytes");
@@ -377,6 +390,7 @@ static Suite *streams_suite(void) {
   suite_add_tcase(s, resets);
   TCase *trouble = tcase_create("trouble");
   tcase_add_test(trouble, a_partition_holds_what_is_on_its_way);
+  tcase_add_loop_test(trouble, a_cut_resets_both_ends, 0, 2);
   tcase_add_test(trouble, what_is_stalled_goes_on_when_the_world_heals);
   suite_add_tcase(s, trouble);
   return s;

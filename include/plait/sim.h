@@ -119,7 +119,8 @@ PLAIT_EXTERN void plait_sim_settle(plait_sim *sim);
 /* ---- what happened ------------------------------------------------------- */
 
 /* A hash of every call of the seam but looks at the clock, with its time,
- * thread, arguments and answer, and of what plait_sim_note() was told. */
+ * thread, arguments and answer, of each job's time, and of what
+ * plait_sim_note() was told. */
 PLAIT_EXTERN uint64_t plait_sim_hash(const plait_sim *sim);
 /* How many of these there were. */
 PLAIT_EXTERN uint64_t plait_sim_events(const plait_sim *sim);
@@ -142,6 +143,9 @@ PLAIT_EXTERN unsigned plait_sim_events_per_turn(const plait_sim *sim);
 /* Nothing gets through any more: bytes wait, connects get no answer; and it
  * does again. */
 PLAIT_EXTERN void plait_sim_partition(plait_sim *sim, bool on);
+/* Breaks all connections but UNIX ones: both ends of each see a reset, behind
+ * what is on its way. */
+PLAIT_EXTERN void plait_sim_cut(plait_sim *sim);
 /* As if heal_ms were now; ends a partition too. */
 PLAIT_EXTERN void plait_sim_heal(plait_sim *sim);
 

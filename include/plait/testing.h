@@ -1,4 +1,7 @@
-/* The test kit: holds a codec of yours to what framing.h asks of one.
+/* The test kit.  <plait/test.h>, which this includes, has a world to test
+ * protocols in; here are two checks of everything at once.
+ *
+ * One holds a codec of yours to what framing.h asks of one:
  *
  *     static const plait_codec_check check = {.codec = &json,
  *                                             .encode = json_encode};
@@ -6,14 +9,21 @@
  *     if (wrong != NULL)
  *       ... it says what was wrong, where, and how the input was cut
  *
+ * It has a loop of its own: no reactor, no transport and no plait_framing takes
+ * part.  The other one cuts the input of a whole protocol:
+ *
+ *     static const plait_protocol_check check = {
+ *         .factory = &factory, .input = PLAIT_BYTES("one\r\ntwo\r\n")};
+ *     const char *wrong = plait_check_protocol(&check);
+ *
  * It is a library of its own (pkg-config plait-testing), not in plait.h, for
- * any test framework and for none.  It has a loop of its own, too: no reactor,
- * no transport and no plait_framing takes part.
+ * any test framework and for none.
  */
 #ifndef PLAIT_TESTING_H
 #define PLAIT_TESTING_H
 
 #include <plait/framing.h>
+#include <plait/test.h>
 
 PLAIT_BEGIN
 
@@ -72,6 +82,33 @@ typedef struct plait_codec_check {
  *     many frames in one piece cost no more CPU time than in small pieces, by
  *     a wide margin. */
 PLAIT_EXTERN const char *plait_check_codec(const plait_codec_check *check);
+
+/* What to check.  Zero is the default of all that is not a pointer. */
+typedef struct plait_protocol_check {
+  /* What listens; its dispatch is where the callbacks run. */
+  plait_factory *factory;
+  /* What a peer says to a connection of it. */
+  plait_slice input;
+  /* The peer keeps its side open behind that [it ends it]. */
+  bool stays;
+  /* How long to wait then until the answer is complete [0]. */
+  uint32_t wait_ms;
+  /* Optional: before and after each run, where the factory has something that
+   * a connection changes.  Outside of the world. */
+  void (*begin)(plait_factory *factory);
+  void (*end)(plait_factory *factory);
+  /* The seed is also that of what is random here. */
+  plait_test_options options;
+} plait_protocol_check;
+
+/* Runs |check|, each time with a new connection in a new world: with the input
+ * whole, cut in two at every place, byte by byte and in 100 random ways, in
+ * pieces that arrive one by one.  What the protocol writes, and how it ends
+ * the connection, has to be the same each time, and nothing is left behind.
+ * NULL: so it is.  Else a text as plait_check_codec() has it.  No plait_test is
+ * there meanwhile. */
+PLAIT_EXTERN const char *
+plait_check_protocol(const plait_protocol_check *check);
 
 PLAIT_END
 

@@ -167,6 +167,8 @@ size_t plait__sim_stream_unacked(const plait__sim_socket *s);
 unsigned plait__sim_stream_events(const plait__sim_socket *s);
 /* The peer sees a reset if |abort| is set, whatever kind of stream it is. */
 void plait__sim_stream_close(plait__sim_socket *s, bool reset, bool abort);
+/* A reset comes for |s|. */
+void plait__sim_stream_cut(plait__sim_socket *s);
 /* |s| never gets connected, because of |code|. */
 void plait__sim_stream_fail(plait__sim_socket *s, int code);
 /* What has come of what is on its way. */

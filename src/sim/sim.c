@@ -150,6 +150,12 @@ void plait_sim_partition(plait_sim *sim, bool on) {
   plait__sim_net_changed();
 }
 
+void plait_sim_cut(plait_sim *sim) {
+  (void)sim;
+  plait__sim_trace("cut", 0, 0);
+  plait__sim_net_cut();
+}
+
 static void sim_on_heal(plait__sim_event *event) {
   (void)event;
   sim_one->healed_ns = sim_one->now_ns;

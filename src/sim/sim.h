@@ -275,6 +275,8 @@ unsigned plait__sim_net_count(void);
 int plait__sim_net_first(void);
 /* A partition begins or ends; the world heals: what is stalled goes on. */
 void plait__sim_net_changed(void);
+/* Resets for both ends of all streams that have them. */
+void plait__sim_net_cut(void);
 bool plait__sim_parted(void);
 
 #endif

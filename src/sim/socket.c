@@ -106,3 +106,12 @@ void plait__sim_net_changed(void) {
       plait__sim_way_arm(&s->in);
   }
 }
+
+void plait__sim_net_cut(void) {
+  for (plait__sim_link *link = plait__sim_first(&sockets); link != NULL;
+       link = plait__sim_next(&sockets, link)) {
+    plait__sim_socket *s = plait_container_of(link, plait__sim_socket, all);
+    if (s->state == PLAIT__SIM_CONNECTED && !s->local && s->fd >= 0)
+      plait__sim_stream_cut(s);
+  }
+}

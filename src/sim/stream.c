@@ -42,6 +42,10 @@ static void stream_send_reset(plait__sim_socket *to, uint64_t delay_ns) {
   stream_send(to, PLAIT__SIM_RESET, 0, delay_ns);
 }
 
+void plait__sim_stream_cut(plait__sim_socket *s) {
+  stream_send_reset(s, plait__sim_latency_ns());
+}
+
 static void stream_on_reset(plait__sim_socket *s) {
   if (s->state == PLAIT__SIM_CONNECTING) {
     plait__sim_stream_fail(s, PLAIT_ECONNREFUSED);

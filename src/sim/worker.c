@@ -44,9 +44,11 @@ void plait__sim_worker_clock(void) {
     return;
   plait__worker *w = plait_container_of(self, plait__worker, thread);
   const plait_sim_options *o = plait__sim_options();
-  if (++w->looks >= 2)
-    plait__sim_sleep("a worker whose job takes time",
-                     1000 * plait__sim_between(o->work_min_us, o->work_max_us));
+  if (++w->looks < 2)
+    return;
+  plait__sim_sleep("a worker whose job takes time",
+                   1000 * plait__sim_between(o->work_min_us, o->work_max_us));
+  plait__sim_trace("job", w->looks, 0);
 }
 
 int plait__sim_worker_start(uint64_t (*step)(void *arg), void *arg,

@@ -25,11 +25,15 @@ static inline size_t plait__random_below(uint64_t *state, size_t n) {
   return (size_t)(plait__random(state) % n);
 }
 
-/* The text of this thread: starts it anew with the codec and the stage, adds
- * to it, adds bytes in quotes and escaped.  What does not fit is cut. */
+/* The text of this thread: starts it anew, empty or with the codec and the
+ * stage, adds to it, adds bytes in quotes and escaped.  What does not fit is
+ * cut. */
+void plait__report_clear(void);
 void plait__report_start(const plait__kit *kit);
 void plait__report(const char *format, ...) PLAIT_PRINTF(1, 2);
 void plait__report_bytes(const uint8_t *bytes, size_t len);
+/* How wide they are without the quotes. */
+size_t plait__report_width(const uint8_t *bytes, size_t len);
 /* Adds the name of an answer of a codec. */
 void plait__report_answer(int answer);
 const char *plait__report_text(void);

@@ -28,31 +28,48 @@ void plait__report(const char *format, ...) {
     report.len += (size_t)n < room ? (size_t)n : room - 1;
 }
 
+void plait__report_clear(void) {
+  report.len = 0;
+  report.text[0] = '\0';
+}
+
 void plait__report_start(const plait__kit *kit) {
   const plait_codec *codec = kit->check.codec;
   const char *name = codec != NULL ? codec->name : NULL;
 
-  report.len = 0;
+  plait__report_clear();
   plait__report("codec %s: %s", name != NULL ? name : "without a name",
                 kit->stage);
 }
 
-static void report_byte(uint8_t byte) {
+/* Writes |byte| as it is shown, and returns its length. */
+static int report_byte(uint8_t byte, char ret[5]) {
   static const char plain[] = "\n\r\t\"\\", letters[] = "nrt\"\\";
   const char *at = byte != 0 ? strchr(plain, byte) : NULL;
 
   if (at != NULL)
-    plait__report("\\%c", letters[at - plain]);
-  else if (byte < 0x20 || byte > 0x7e)
-    plait__report("\\x%02x", byte);
-  else
-    plait__report("%c", byte);
+    return snprintf(ret, 5, "\\%c", letters[at - plain]);
+  if (byte < 0x20 || byte > 0x7e)
+    return snprintf(ret, 5, "\\x%02x", byte);
+  return snprintf(ret, 5, "%c", byte);
+}
+
+size_t plait__report_width(const uint8_t *bytes, size_t len) {
+  size_t width = 0;
+  char text[5];
+
+  for (size_t i = 0; i < len; i++)
+    width += (size_t)report_byte(bytes[i], text);
+  return width;
 }
 
 void plait__report_bytes(const uint8_t *bytes, size_t len) {
   plait__report("\"");
-  for (size_t i = 0; i < len; i++)
-    report_byte(bytes[i]);
+  for (size_t i = 0; i < len; i++) {
+    char text[5];
+    report_byte(bytes[i], text);
+    plait__report("%s", text);
+  }
   plait__report("\"");
 }
 
