@@ -8,10 +8,29 @@ struct echo {
   struct side server, client;
   plait_listener *listener;
   unsigned wanted; /* clients that were asked for and are not done */
+  unsigned there;  /* servers now */
+  unsigned met;    /* clients that were connected before the stop */
 };
 
 static void echo_lost(struct side *side) {
   ((struct echo *)side->stage->play)->wanted--;
+}
+
+static void echo_met(struct side *side) {
+  ((struct echo *)side->stage->play)->met += !side->stage->stopping;
+}
+
+static void echo_served(struct side *side) {
+  struct echo *echo = (struct echo *)side->stage->play;
+  uint32_t most = side->stage->plan->connections_max;
+  CHECK(side->stage,
+        ++echo->there <= most || most == 0 ||
+            side->stage->plan->medium == MEDIUM_PAIR,
+        "%u connections are served, and %u are most", echo->there, most);
+}
+
+static void echo_left(struct side *side) {
+  ((struct echo *)side->stage->play)->there--;
 }
 
 static void echo_failed(plait_factory *factory, plait_connector *connector,
@@ -79,7 +98,10 @@ static int echo_open(struct stage *stage) {
   stage_side(stage, &echo->server, &peer_server.base, plan->workers != 0);
   stage_side(stage, &echo->client, &peer_client.base, false);
   echo->client.factory.connect_failed = echo_failed;
+  echo->client.made = echo_met;
   echo->client.lost = echo_lost;
+  echo->server.made = echo_served;
+  echo->server.lost = echo_left;
   echo->server.factory.limits.connections_max = plan->connections_max;
   return plan->medium == MEDIUM_PAIR ? echo_pairs(stage) : echo_connect(stage);
 }
@@ -102,8 +124,19 @@ static size_t echo_bound(const struct stage *stage) {
   return 8 * KIB + 2 * (high + write) + frame + (plan->workers ? lease : 0);
 }
 
+/* Who was connected when a server stopped is served before it goes. */
+static bool echo_serves_all(const struct stage *stage) {
+  const struct plan *plan = stage->plan;
+  return plan->medium != MEDIUM_PAIR && !plan->stop_now &&
+         !stage_faulty(stage) && plan->accept_fail_ppm == 0 &&
+         plan->reset_ppm == 0 && plan->connections_max == 0;
+}
+
 static void echo_close(struct stage *stage) {
   struct echo *echo = (struct echo *)stage->play;
+  CHECK(stage, !echo_serves_all(stage) || stage->served >= echo->met,
+        "%u clients were connected before the stop, and %u were served",
+        echo->met, stage->served);
   CHECK(stage, echo->server.started == echo->server.stopped,
         "the server's factory was started %u times and stopped %u times",
         echo->server.started, echo->server.stopped);

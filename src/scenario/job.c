@@ -11,6 +11,7 @@ struct job {
   struct stage *stage;
   struct office *office;
   struct asker *asker; /* of a deferred one; good until it is done */
+  plait_reactor *reactor;
   plait_handle handle;
   struct letter letter;
   unsigned number, timed_out;
@@ -26,12 +27,15 @@ static struct job *job_new(struct asker *a, const struct letter *letter,
   job->office = (struct office *)a->w->stage->play;
   job->handle = plait_transport_handle(a->framed.base.transport);
   job->letter = *letter;
+  job->reactor = plait_reactor_current();
   job->task.name = what;
   token_start(&job->token, job->stage, what);
   return job;
 }
 
 static void job_free(struct job *job) {
+  if (job->office->last == job)
+    job->office->last = NULL;
   token_end(&job->token);
   free(job);
 }
@@ -185,9 +189,16 @@ static void submitted_done(plait_task *task, int status) {
   job_free(job);
 }
 
+/* On the reactor that has submitted it. */
+static void job_cancel(struct job *job, struct dice *dice) {
+  if (job == NULL || job->cancelled || dice_below(dice, 4) != 0 ||
+      job->reactor != plait_reactor_current())
+    return;
+  job->cancelled = plait_task_cancel(&job->task) == 0;
+}
+
 void job_submit(struct office *office, struct asker *a,
                 const struct letter *letter) {
-  (void)office;
   struct job *job = job_new(a, letter, "a task");
   job->task.work = job_work;
   job->task.done = submitted_done;
@@ -197,6 +208,9 @@ void job_submit(struct office *office, struct asker *a,
     return;
   }
   /* On workers it may be done already. */
-  if (job->stage->plan->workers == 0 && dice_below(&a->dice, 4) == 0)
-    job->cancelled = plait_task_cancel(&job->task) == 0;
+  if (job->stage->plan->workers != 0)
+    return;
+  job_cancel(office->last, &a->dice); /* it has begun, or not */
+  office->last = job;
+  job_cancel(job, &a->dice);
 }

@@ -55,11 +55,31 @@ void end_deliver(struct end *end, struct witness *server, const uint8_t *data,
     flow_deliver(&end->link->up, data, len);
 }
 
+/* Who closed, was soon done and was told that all went well has not reset the
+ * reader of |f|: that would lose what the reader has not read.  |back| is what
+ * the reader sent. */
+static void link_check_close(const struct flow *f, const struct flow *back) {
+  struct stage *stage = f->stage;
+  const struct plan *plan = stage->plan;
+  const struct witness *from = f->from, *to = f->to;
+  enum { LINGER_MS = 2000, LINGER_BYTES = 256 * 1024 };
+  if (from == NULL || to == NULL || !from->closed || from->reason != 0 ||
+      plan->reset_ppm != 0 || plan->linger_ms != 0 || plan->linger_bytes != 0 ||
+      back->sent - back->delivered >= LINGER_BYTES ||
+      from->lost_ns - from->closed_ns >= LINGER_MS * UINT64_C(1000000))
+    return;
+  CHECK(stage, to->reason != PLAIT_ECONNRESET,
+        "%s %u closed and all went well, and %s %u was reset", from->role,
+        from->number, to->role, to->number);
+}
+
 void links_check(struct stage *stage) {
   for (const struct link *link = stage->links; link != NULL;
        link = link->next) {
     flow_check(&link->up);
     flow_check(&link->down);
+    link_check_close(&link->up, &link->down);
+    link_check_close(&link->down, &link->up);
   }
 }
 

@@ -6,12 +6,7 @@
 
 #include "stage.h"
 
-enum {
-  PORTS = 3,
-  CALLERS = 24,
-  CALLED_MS = 60000, /* in a world without faults each is up within that */
-  RUN_MS = 40000
-};
+enum { PORTS = 3, CALLERS = 24, SLACK_MS = 5000, RUN_MS = 40000 };
 
 struct caller {
   struct side side;
@@ -21,6 +16,7 @@ struct caller {
   uint64_t not_before_ns; /* the next attempt ends */
   uint64_t last_ns;       /* something was told */
   uint32_t max_ms, timeout_ms;
+  uint32_t retries, failures; /* the latter in a row */
 };
 
 struct town {
@@ -38,7 +34,6 @@ struct town {
   struct caller callers[CALLERS];
   plait_sim_thread *weather;
   struct dice dice;
-  uint64_t fair_ns; /* since when all is well; 0: it is not */
 };
 
 static const char *const town_texts[PORTS] = {"127.0.0.1", "127.0.0.2", "::1"};
@@ -71,6 +66,7 @@ static void caller_made(struct side *side) {
   struct caller *c = caller_of(side);
   caller_told(c);
   c->up = true;
+  c->failures = 0;
 }
 
 static void caller_lost(struct side *side) {
@@ -87,7 +83,11 @@ static void caller_failed(plait_factory *factory, plait_connector *connector,
   CHECK(stage, reason < 0 && plait_error_detail()[0] != '\0',
         "connect_failed says %d and \"%s\"", reason, plait_error_detail());
   caller_told(c);
+  c->failures++;
   if (!plait_connector_retries(connector, &ms)) {
+    CHECK(stage, c->failures > c->retries || stage->stopping || c->stopped,
+          "a connector gives up after %u attempts, and has %u more",
+          c->failures, c->retries);
     c->over = true;
     return;
   }
@@ -106,14 +106,15 @@ static int caller_call(struct caller *c, struct stage *stage, unsigned i) {
   uint32_t initial_ms = 1 + (uint32_t)dice_below(&c->dice, 2000);
   c->max_ms = initial_ms + (uint32_t)dice_below(&c->dice, 5000);
   c->timeout_ms = 200 + (uint32_t)dice_below(&c->dice, 10000);
+  c->retries = dice_below(&c->dice, 4) == 0
+                   ? 1 + (uint32_t)dice_below(&c->dice, 5)
+                   : PLAIT_UNLIMITED;
   const plait_connect_options options = {
       .reactor =
           plait_runtime_reactor(stage->runtime, i % stage->plan->reactors),
       .timeout_ms = c->timeout_ms,
       .attempt_delay_ms = 10 + (uint32_t)dice_below(&c->dice, 500),
-      .reconnect = {.retries = dice_below(&c->dice, 4) == 0
-                                   ? 1 + (uint32_t)dice_below(&c->dice, 5)
-                                   : PLAIT_UNLIMITED,
+      .reconnect = {.retries = c->retries,
                     .initial_ms = initial_ms,
                     .max_ms = c->max_ms,
                     .factor = 1 + (double)dice_below(&c->dice, 100) / 50,
@@ -195,20 +196,21 @@ static void weather_clears(struct town *town) {
   town_name(town, 0, 0);
   for (unsigned i = 0; i < PORTS; i++)
     port_set(&town->ports[i], true);
-  if (town->fair_ns == 0)
-    town->fair_ns = plait_sim_now_ns(town->stage->sim);
 }
 
-static void caller_check(struct town *town, const struct caller *c) {
+/* In any weather: an attempt has its time-out. */
+static void callers_check(const struct town *town) {
   struct stage *stage = town->stage;
   uint64_t now_ns = plait_sim_now_ns(stage->sim);
-  uint64_t since_ns = c->last_ns > town->fair_ns ? c->last_ns : town->fair_ns;
-  uint64_t most_ms = (uint64_t)c->timeout_ms + c->max_ms + 5000;
-  if (c->up || c->over || c->stopped || c->connector == NULL)
-    return;
-  CHECK(stage, now_ns < since_ns + most_ms * 1000000,
-        "nothing was heard of a connector since %.3f ms",
-        (double)(c->last_ns - 1000000000) / 1e6);
+  for (unsigned i = 0; i < stage->plan->connections; i++) {
+    const struct caller *c = &town->callers[i];
+    uint64_t most_ms = (uint64_t)c->timeout_ms + c->max_ms + SLACK_MS;
+    if (c->up || c->over || c->stopped || c->connector == NULL)
+      continue;
+    CHECK(stage, now_ns < c->last_ns + most_ms * 1000000,
+          "nothing was heard of a connector since %.3f ms",
+          (double)(c->last_ns - 1000000000) / 1e6);
+  }
 }
 
 static void weather_run(void *arg) {
@@ -219,15 +221,17 @@ static void weather_run(void *arg) {
          stage_ms(stage) < plan->heal_ms) {
     plait_sim_sleep_us(stage->sim,
                        1000 + dice_below(&town->dice, plan->outage_ms * 1000));
-    if (stage->running && !stage->stopping)
-      weather_change(town);
+    if (!stage->running || stage->stopping)
+      continue;
+    callers_check(town);
+    weather_change(town);
   }
   while (stage->running) {
     if (!stage->stopping)
       weather_clears(town);
     plait_sim_sleep_us(stage->sim, 500000);
-    for (unsigned i = 0; i < plan->connections && !stage->stopping; i++)
-      caller_check(town, &town->callers[i]);
+    if (!stage->stopping)
+      callers_check(town);
     if (dice_below(&town->dice, 20) == 0 && stage->running &&
         !stage->stopping) {
       struct caller *c =

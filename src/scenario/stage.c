@@ -12,6 +12,7 @@
 enum {
   STAGE_TICK_US = 100000,
   STAGE_MAX_MS = 120000,  /* when it is stopped at the latest */
+  STAGE_QUIET_MS = 20000, /* it hangs */
   STAGE_SLACK_MS = 5000,  /* behind the grace */
   STAGE_EVENTS_MAX = 256, /* docs/limits.md: between two turns */
   STAGE_TRIES = 20,
@@ -201,14 +202,27 @@ static void stage_stop(struct stage *stage) {
     plait_runtime_stop(stage->runtime);
 }
 
+/* Whether it could be over: servers have descriptors left, and nobody is merely
+ * slow. */
+static bool stage_hangs(const struct stage *stage) {
+  const struct plan *plan = stage->plan;
+  uint64_t quiet_ns = witnesses_quiet_ns(stage);
+  return plan->descriptors >= 2 * plan->connections + 2 * plan->reactors &&
+         quiet_ns >= STAGE_QUIET_MS * UINT64_C(1000000);
+}
+
 static bool stage_is_over(struct stage *stage) {
   const struct plan *plan = stage->plan;
   uint64_t ms = stage_ms(stage);
   if (plan->stop_ms != 0 && ms >= plan->stop_ms)
     return true;
-  if (ms >= STAGE_MAX_MS)
+  if (stage->scenario->finished != NULL && stage->scenario->finished(stage))
     return true;
-  return stage->scenario->finished != NULL && stage->scenario->finished(stage);
+  if (ms < STAGE_MAX_MS)
+    return false;
+  CHECK(stage, stage->scenario->finished == NULL || !stage_hangs(stage),
+        "%u connections are open, and nothing goes on", stage->open);
+  return true;
 }
 
 static void stage_check_end(struct stage *stage) {

@@ -114,11 +114,14 @@ struct witness {
   bool wrote_eof;
   bool shared;       /* others write to it by its handle */
   bool exact;        /* written counts all bytes */
+  bool drained;      /* it was told that the runtime stops */
+  size_t too_much;   /* bytes that are queued, if more than may be */
   uint64_t written;  /* bytes that were accepted */
   uint64_t received; /* bytes that data_received got */
   uint64_t made_ns, progress_ns;
   uint64_t traffic_ns; /* bytes came */
   uint64_t blocked_ns; /* until then */
+  uint64_t closed_ns, lost_ns;
   int reason;
   struct witness *peer; /* the other end, if it is known */
   struct witness *next;
@@ -150,6 +153,8 @@ void witness_pause(struct witness *w, plait_transport *t, bool on);
 void witnesses_check(struct stage *stage);
 /* While faults are over: nobody is stuck. */
 void witnesses_alive(struct stage *stage);
+/* How long nothing has come of any of them. */
+uint64_t witnesses_quiet_ns(const struct stage *stage);
 void witnesses_free(struct stage *stage);
 
 /* ---- bytes: flow.c

@@ -70,6 +70,7 @@ void witness_enter(struct witness *w, enum call call) {
     w->traffic_ns = plait_sim_now_ns(stage->sim);
   if (call == CALL_RESUME)
     w->wants_resume = false;
+  w->drained |= call == CALL_DRAINING;
   if (call == CALL_EOF) {
     w->state = WITNESS_ENDED;
     w->eof = true;
@@ -123,9 +124,15 @@ void witness_lost(struct witness *w, plait_protocol *p, int reason) {
         w->role, w->number, w->inside);
   if (reason != PLAIT_ESWITCHED)
     witness_count(w, p, reason);
+  CHECK(stage,
+        reason != PLAIT_EDRAIN || w->drained || w->closed || w->shared ||
+            w->made_ns >= stage->stopped_ns || stage->plan->stop_now ||
+            stage->plan->workers,
+        "%s %u was cut, and never heard of the stop", w->role, w->number);
   witness_note(w, CALL_LOST);
   plait_sim_note(stage->sim, CALL_LOST, (uint64_t)(int64_t)reason);
   w->state = WITNESS_LOST;
+  w->lost_ns = plait_sim_now_ns(stage->sim);
   w->reason = reason;
   if (reason == PLAIT_EOF)
     w->eof = true;
@@ -146,12 +153,19 @@ bool witness_writes(struct witness *w, plait_transport *t, size_t len) {
           "%s %u: a write after the end answers true", w->role, w->number);
     return false;
   }
+  uint32_t most = w->stage->plan->queue_bytes;
+  size_t queued = plait_transport_queued(t);
+  w->too_much = most != 0 && queued > most ? queued : 0;
   w->written += len;
   return true;
 }
 
 /* A write that loses the connection was not accepted, or not as a whole. */
 void witness_wrote(struct witness *w, plait_transport *t, bool more) {
+  CHECK(w->stage,
+        w->too_much == 0 || plait_transport_closing(t) ||
+            plait_transport_queued(t) <= w->too_much,
+        "%s %u wrote more to a queue above the limit", w->role, w->number);
   w->exact &= !plait_transport_closing(t);
   w->wants_resume |= !more;
 }
@@ -163,6 +177,7 @@ void witness_write_eof(struct witness *w, plait_transport *t) {
 
 void witness_close(struct witness *w, plait_transport *t) {
   w->closed = true;
+  w->closed_ns = plait_sim_now_ns(w->stage->sim);
   plait_close(t);
 }
 
@@ -219,6 +234,14 @@ void witnesses_alive(struct stage *stage) {
           w->number, w->closed ? "has closed" : "waits for its peer",
           (double)(w->progress_ns - 1000000000) / 1e6);
   }
+}
+
+uint64_t witnesses_quiet_ns(const struct stage *stage) {
+  uint64_t last_ns = 0;
+  for (const struct witness *w = stage->witnesses; w != NULL; w = w->next)
+    if (w->progress_ns > last_ns)
+      last_ns = w->progress_ns;
+  return plait_sim_now_ns(stage->sim) - last_ns;
 }
 
 void witnesses_free(struct stage *stage) {

@@ -18,6 +18,8 @@ enum {
   LETTER_KINDS
 };
 
+struct job;
+
 /* A request, and its answer. */
 struct letter {
   uint32_t link, number, kind;
@@ -26,6 +28,7 @@ struct letter {
 struct office {
   struct side server, client;
   plait_strand *strand;
+  struct job *last; /* that was submitted, if it is not done */
   unsigned wanted;
   unsigned posted, next; /* calls of the strand */
   bool busy;             /* one runs */
