@@ -112,9 +112,9 @@ END_TEST
 static void start_mute(void) {
   char name[32];
   for (unsigned i = 0; i < MANY; i++) {
-    snprintf(name, sizeof name, i < MANY - 1 ? "mute%u.test" : "good%u.test",
-             i);
-    ask_for(&questions[i], name, 20, NULL);
+    bool mute = i < MANY - 1;
+    snprintf(name, sizeof name, mute ? "mute%u.test" : "good%u.test", i);
+    ask_for(&questions[i], name, mute ? 20 : 10000, NULL);
   }
 }
 
