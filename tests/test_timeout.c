@@ -104,9 +104,9 @@ static plait_timer timer;
 static void start_queued(plait_call *call, plait_protocol *p) {
   (void)call, (void)p;
   submit(prepare(&jobs[0], work_at_gate, 0));
-  submit(prepare(&jobs[1], work_nothing, 20));
+  submit(prepare(&jobs[1], work_nothing, 100));
   plait_timer_init(&timer, NULL, open_gate);
-  plait_timer_start(&timer, 80, 0);
+  plait_timer_start(&timer, 400, 0);
 }
 
 START_TEST(test_waiting_does_not_count) {
