@@ -1,6 +1,8 @@
 /* A runtime by itself: what its functions refuse, and the jar of a reactor. */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/require.h"
 #include "support/runtime.h"
@@ -95,6 +97,55 @@ START_TEST(test_cookie_without_memory) {
 }
 END_TEST
 
+/* ---- factories that come and go ------------------------------------------ */
+
+enum { FACTORIES = 1000, FIRST_FACTORIES = 100 };
+
+static plait_factory *passing;
+static unsigned passed;
+static size_t bytes_at_first;
+
+static void pass(plait_call *call, plait_protocol *p);
+
+/* The next one begins on the other reactor, while the first one may still be
+ * busy with this one. */
+static void passing_stopped(plait_factory *factory) {
+  static plait_call call = {.run = pass};
+  ck_assert_ptr_eq(factory, passing);
+  free(factory);
+  if (++passed == FIRST_FACTORIES)
+    bytes_at_first = leak_bytes();
+  if (passed < FACTORIES)
+    plait_reactor_post(plait_runtime_reactor(runtime, 1), &call);
+}
+
+static void passing_made(plait_protocol *p) {
+  plait_abort(p->transport);
+}
+
+static const plait_protocol_ops passing_ops = {.name = "passing",
+                                               .size = sizeof(plait_protocol),
+                                               .connection_made = passing_made};
+
+static void pass(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  passing = calloc(1, sizeof *passing);
+  ck_assert_ptr_nonnull(passing);
+  *passing =
+      (plait_factory){.protocol = &passing_ops, .stopped = passing_stopped};
+  close(join(passing, passed % 2));
+}
+
+/* A program that makes one for each connection keeps nothing of them. */
+START_TEST(test_stopped_factories_leave_nothing) {
+  open_runtime((plait_runtime_options){.reactors = 2});
+  ck_assert_int_eq(run(pass), 0);
+  ck_assert_uint_eq(passed, FACTORIES);
+  ck_assert_uint_lt(leak_bytes(), bytes_at_first + 4096);
+  close_runtime();
+}
+END_TEST
+
 int main(void) {
   TCase *tests = tcase_create("runtime");
   tcase_add_test(tests, test_too_many_reactors);
@@ -103,6 +154,7 @@ int main(void) {
   tcase_add_test(tests, test_reactors_by_number);
   tcase_add_test(tests, test_cookies);
   tcase_add_test(tests, test_cookie_without_memory);
+  tcase_add_test(tests, test_stopped_factories_leave_nothing);
   Suite *suite = suite_create("runtime");
   suite_add_tcase(suite, tests);
   return run_suite(suite);

@@ -5,6 +5,10 @@
  * and stopped are called from that one place, so they alternate however the
  * threads race.  A state whose factory was stopped is retired: the factory may
  * be gone the moment |stopped| returns, and starts with a new state if not.
+ *
+ * Who uses a factory looks at its state before it counts as a use.  So these
+ * callers are counted, and what is retired is freed while there are none: they
+ * come too late to find it.
  */
 #include "core/factory.h"
 
@@ -15,6 +19,10 @@
 #include "core/reactor.h"
 
 #define RETIRED UINT32_MAX
+#define REVIEW (UINT32_C(1) << 31) /* of |uses|: |review| is in the mailbox */
+
+/* This many retired states are kept in any case. */
+enum { RETIRED_KEPT = 16 };
 
 struct plait__factory_state {
   plait_runtime *runtime;
@@ -22,13 +30,16 @@ struct plait__factory_state {
   plait_limits limits;
   _Atomic(uint32_t) uses;
   _Atomic(uint32_t) connections;
-  _Atomic(bool) reviewing; /* |review| is in the mailbox */
-  bool started;            /* the first reactor's */
+  bool started; /* the first reactor's */
   plait__mail review;
   struct plait__factory_state *next; /* of the runtime */
 };
 
 typedef struct plait__factory_state factory_state;
+
+static _Atomic(factory_state *) *state_of(plait_factory *factory) {
+  return (_Atomic(factory_state *) *)&factory->state;
+}
 
 void plait__limits_fill_marks(plait_limits *l) {
   if (l->high_bytes == 0)
@@ -74,20 +85,61 @@ static void state_start(factory_state *st) {
     st->factory->started(st->factory);
 }
 
+/* Puts those that were made since into the list of all.  The first reactor. */
+static void states_take_in(plait_runtime *runtime) {
+  factory_state *st = atomic_exchange(&runtime->factories, NULL);
+  while (st != NULL) {
+    factory_state *next = st->next;
+    st->next = runtime->known_factories;
+    runtime->known_factories = st;
+    runtime->known_count++;
+    st = next;
+  }
+}
+
+/* Frees what is retired, if it is half of all that is kept: so a state costs
+ * few looks on average. */
+static void states_sweep(plait_runtime *runtime) {
+  if (runtime->retired_count <= runtime->known_count / 2 + RETIRED_KEPT ||
+      atomic_load(&runtime->factory_callers) > 0)
+    return;
+  factory_state **at = &runtime->known_factories, *st;
+  while ((st = *at) != NULL) {
+    if (st->factory == NULL) {
+      *at = st->next;
+      plait__free(runtime->driver->os, st);
+      runtime->retired_count--;
+      runtime->known_count--;
+    } else {
+      at = &st->next;
+    }
+  }
+}
+
+static void state_retire(factory_state *st) {
+  plait_runtime *runtime = st->runtime;
+  plait_factory *factory = st->factory;
+  atomic_store(state_of(factory), NULL);
+  st->factory = NULL;
+  states_take_in(runtime);
+  runtime->retired_count++;
+  states_sweep(runtime);
+  if (factory->stopped != NULL)
+    factory->stopped(factory);
+}
+
 static void state_review(plait_reactor *r, plait__mail *mail, bool drop) {
   factory_state *st = plait_container_of(mail, factory_state, review);
-  uint32_t unused = 0;
-  (void)r;
-  atomic_store(&st->reviewing, false);
-  if (!drop && st->started &&
-      atomic_compare_exchange_strong(&st->uses, &unused, RETIRED)) {
-    plait_factory *factory = st->factory;
-    factory->state = NULL;
-    st->factory = NULL;
-    if (factory->stopped != NULL)
-      factory->stopped(factory);
+  plait_runtime *runtime = r->runtime;
+  uint32_t uses = atomic_load(&st->uses), next;
+  if (!drop) {
+    do
+      next = uses == REVIEW && st->started ? RETIRED : uses & ~REVIEW;
+    while (!atomic_compare_exchange_weak(&st->uses, &uses, next));
+    if (next == RETIRED)
+      state_retire(st);
   }
-  plait__runtime_unref(st->runtime);
+  plait__runtime_unref(runtime);
 }
 
 void plait__factory_start(plait_factory *factory) {
@@ -112,7 +164,7 @@ static factory_state *state_new(plait_runtime *runtime,
 /* The state of |factory|, made now if it has none. */
 static int state_get(plait_runtime *runtime, plait_factory *factory,
                      factory_state **ret) {
-  _Atomic(factory_state *) *at = (_Atomic(factory_state *) *)&factory->state;
+  _Atomic(factory_state *) *at = state_of(factory);
   factory_state *st = atomic_load(at);
   if (st == NULL) {
     factory_state *mine = state_new(runtime, factory);
@@ -131,9 +183,7 @@ static int state_get(plait_runtime *runtime, plait_factory *factory,
   return st->runtime == runtime ? 0 : PLAIT_EINVAL;
 }
 
-int plait__factory_use(plait_runtime *runtime, plait_factory *factory) {
-  if (factory->protocol == NULL && factory->build_protocol == NULL)
-    return PLAIT_EINVAL;
+static int factory_count_use(plait_runtime *runtime, plait_factory *factory) {
   for (;;) {
     factory_state *st;
     int code = state_get(runtime, factory, &st);
@@ -146,13 +196,25 @@ int plait__factory_use(plait_runtime *runtime, plait_factory *factory) {
   }
 }
 
+int plait__factory_use(plait_runtime *runtime, plait_factory *factory) {
+  if (factory->protocol == NULL && factory->build_protocol == NULL)
+    return PLAIT_EINVAL;
+  atomic_fetch_add(&runtime->factory_callers, 1);
+  int code = factory_count_use(runtime, factory);
+  atomic_fetch_sub(&runtime->factory_callers, 1);
+  return code;
+}
+
+/* The last use and the review in one step: the state may be gone after it. */
 void plait__factory_unuse(plait_factory *factory) {
   factory_state *st = factory->state;
   plait_runtime *runtime = st->runtime;
-  /* A review that is on its way sees this unuse as well. */
+  uint32_t uses = atomic_load(&st->uses), next;
   plait__runtime_ref(runtime);
-  bool last = atomic_fetch_sub(&st->uses, 1) == 1;
-  if (last && !atomic_exchange(&st->reviewing, true))
+  do
+    next = uses == 1 ? REVIEW : uses - 1;
+  while (!atomic_compare_exchange_weak(&st->uses, &uses, next));
+  if (uses == 1)
     plait__reactor_mail(runtime->reactors[0], &st->review);
   else
     plait__runtime_unref(runtime);
@@ -193,7 +255,8 @@ const plait_limits *plait__factory_limits(const plait_factory *factory) {
 }
 
 void plait__factories_free(plait_runtime *runtime) {
-  factory_state *st = atomic_load(&runtime->factories);
+  states_take_in(runtime);
+  factory_state *st = runtime->known_factories;
   while (st != NULL) {
     factory_state *next = st->next;
     if (st->factory != NULL)

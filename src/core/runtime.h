@@ -53,7 +53,10 @@ struct plait_runtime {
   _Atomic(uint64_t) timers; /* that run without an owner, and watches */
   _Atomic(unsigned) hungry; /* acceptors that wait for room */
   _Atomic(unsigned) room;   /* connections that went meanwhile */
-  _Atomic(struct plait__factory_state *) factories;
+  _Atomic(struct plait__factory_state *) factories; /* that are new */
+  _Atomic(unsigned) factory_callers; /* who may see one that is retired */
+  struct plait__factory_state *known_factories; /* the first reactor's */
+  unsigned known_count, retired_count;
   _Atomic(plait__workers *) workers; /* NULL until the pool is used */
   _Atomic(const char *) stuck;       /* a job that did not return in time */
   plait__stdio *stdio;
