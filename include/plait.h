@@ -15,6 +15,7 @@
 #include <plait/handle.h>
 #include <plait/line.h>
 #include <plait/netstring.h>
+#include <plait/pipe.h>
 #include <plait/pool.h>
 #include <plait/prefixed.h>
 #include <plait/protocol.h>

@@ -63,6 +63,33 @@ class LineClient(unittest.TestCase):
         self.assertIn("connect", err)
 
 
+class Proxy(unittest.TestCase):
+    def test_joins(self):
+        with Serve("echo", "tcp:0") as server:
+            back = client.client_endpoint(server.endpoints[0])
+            with Program(example("proxy"), "tcp:0", back) as proxy:
+                endpoint = proxy.out.line()[len("listening on "):]
+                data = bytes(range(256)) * 20000
+                with client.connect(endpoint) as sock:
+                    self.assertTrue(client.exchange(sock, data) == data)
+                self.assertEqual(
+                    proxy.out.line(),
+                    f"{len(data)} bytes there, {len(data)} back: ok")
+                proxy.send(signal.SIGTERM)
+                self.assertEqual(proxy.wait(), 0, proxy.stderr())
+
+    def test_refused(self):
+        listening, back = client.listen()
+        listening.close()
+        with Program(example("proxy"), "tcp:0", back) as proxy:
+            endpoint = proxy.out.line()[len("listening on "):]
+            with self.assertRaises(ConnectionResetError), \
+                    client.connect(endpoint) as sock:
+                client.read_all(sock)
+            self.assertRegex(proxy.out.line(), "^0 bytes there, 0 back: ")
+            self.assertIn("refused", proxy.stderr())
+
+
 class CheckCodec(unittest.TestCase):
     def test_finds_nothing(self):
         self.assertEqual(run_program(example("check_codec")),
