@@ -1,10 +1,6 @@
 /* plait cat: joins two endpoints, the second of which is standard input and
  * output unless another is named.
  *
- * Each side's bytes are written to the other; a side that cannot take more
- * pauses the other's reading.  The end of one side's bytes ends the other
- * side's output (a half-close), and once both have ended both are closed.
- *
  * A peer that closed and one that only stopped sending look the same until
  * one writes to it.  So after the peer's end standard input goes on being
  * sent, but is not waited for: at once if it is a terminal, else when it was
@@ -23,20 +19,17 @@ struct side {
   plait_factory factory;
   struct pair *pair;
   const char *endpoint;
-  plait_transport *transport; /* NULL before made and after lost */
-  bool ended;                 /* it has sent its last byte */
+  plait_transport *transport; /* until they are joined: NULL before made and
+                                 after lost */
 };
 
 struct pair {
   plait_runtime *runtime;
   struct side sides[2];
+  plait_joint joint;
+  plait_timer silence; /* of standard input, once the other side has ended */
+  uint64_t said;       /* by it, when the timer was started */
   int status;
-};
-
-/* An instance: what the pair knows of a side is in the side. */
-struct end {
-  plait_protocol base;
-  plait_timer silence;
 };
 
 static struct side *side_of(plait_protocol *p) {
@@ -48,16 +41,12 @@ static struct side *other_side(struct side *side) {
   return side == &sides[0] ? &sides[1] : &sides[0];
 }
 
-static bool is_stdio(const struct side *side) {
-  return strncmp(side->endpoint, "stdio:", 6) == 0;
+static struct pair *pair_of(plait_joint *joint) {
+  return plait_container_of(joint, struct pair, joint);
 }
 
-static void close_both(struct pair *pair) {
-  for (int i = 0; i < 2; i++) {
-    if (pair->sides[i].transport != NULL) {
-      plait_close(pair->sides[i].transport);
-    }
-  }
+static bool is_stdio(const struct side *side) {
+  return strncmp(side->endpoint, "stdio:", 6) == 0;
 }
 
 /* One line, for the first thing that went wrong. */
@@ -74,123 +63,104 @@ static void say_lost(struct side *side, int reason) {
   }
 }
 
-/* ---- silence ----------------------------------------------------------- */
+/* ---- joined ------------------------------------------------------------ */
 
-static void wait_for_silence(struct side *side) {
-  if (side->transport == NULL || !is_stdio(side)) {
-    return;
-  }
-  struct end *end = plait_container_of(
-      plait_transport_protocol(side->transport), struct end, base);
-  plait_timer_start(&end->silence, isatty(STDIN_FILENO) ? 0 : SILENCE_MS, 0);
+static int stdio_index(const struct pair *pair) {
+  return is_stdio(&pair->sides[0]) ? 0 : 1;
+}
+
+static void wait_for_silence(struct pair *pair, uint64_t ms) {
+  pair->said = pair->joint.bytes[stdio_index(pair)];
+  plait_timer_start(&pair->silence, ms, 0);
 }
 
 /* It is not silent while the other side has yet to take what it said. */
 static void fell_silent(plait_timer *timer) {
-  struct end *end = plait_container_of(timer, struct end, silence);
-  struct side *side = side_of(&end->base);
-  const struct side *other = other_side(side);
-  if (other->transport != NULL &&
-      plait_transport_queued(other->transport) > 0) {
-    plait_timer_start(timer, SILENCE_MS, 0);
-  } else {
-    close_both(side->pair);
+  struct pair *pair = plait_container_of(timer, struct pair, silence);
+  int input = stdio_index(pair);
+  plait_transport **sides = pair->joint.sides, *other = sides[1 - input];
+  if (pair->joint.bytes[input] != pair->said ||
+      (other != NULL && plait_transport_queued(other) > 0)) {
+    wait_for_silence(pair, SILENCE_MS);
+    return;
+  }
+  plait_close(sides[input]);
+  if (other != NULL) {
+    plait_close(other);
   }
 }
 
-/* ---- events ------------------------------------------------------------ */
+static void pair_ended(plait_joint *joint, int side) {
+  struct pair *pair = pair_of(joint);
+  if (is_stdio(&pair->sides[1 - side])) {
+    plait_timer_init(&pair->silence, joint->sides[1 - side], fell_silent);
+    wait_for_silence(pair, isatty(STDIN_FILENO) ? 0 : SILENCE_MS);
+  }
+}
 
-static void connect_second(struct side *second) {
-  struct pair *pair = second->pair;
-  int code = plait_connect(pair->runtime, second->endpoint, &second->factory,
-                           NULL, NULL);
+/* Standard output gets what came before a failure. */
+static void pair_lost(plait_joint *joint, int side, int reason) {
+  struct pair *pair = pair_of(joint);
+  plait_transport *other = joint->sides[1 - side];
+  if (reason != 0) {
+    say_lost(&pair->sides[side], reason);
+  }
+  if (other != NULL && is_stdio(&pair->sides[1 - side])) {
+    plait_close(other);
+  }
+}
+
+/* ---- connecting -------------------------------------------------------- */
+
+static void connect_second(struct side *first, struct side *second) {
+  int code = plait_connect(second->pair->runtime, second->endpoint,
+                           &second->factory, NULL, NULL);
   if (code < 0) {
-    pair->status = failed(code);
-    close_both(pair);
+    second->pair->status = failed(code);
+    plait_close(first->transport);
   }
 }
 
 /* The second side is connected when the first one is, so that a refusal costs
  * no standard input. */
 static void end_made(plait_protocol *p) {
-  struct end *end = plait_container_of(p, struct end, base);
   struct side *side = side_of(p), *other = other_side(side);
   side->transport = p->transport;
-  plait_timer_init(&end->silence, p->transport, fell_silent);
   if (side == &side->pair->sides[0]) {
     plait_pause_reading(p->transport);
-    connect_second(other);
-  } else if (other->transport != NULL) {
-    plait_resume_reading(other->transport);
+    connect_second(side, other);
+  } else if (other->transport != NULL &&
+             !plait_transport_closing(other->transport)) {
+    plait_pipe_joint(other->transport, p->transport, &side->pair->joint);
   } else {
     plait_close(p->transport);
   }
 }
 
-static void end_data(plait_protocol *p, const uint8_t *data, size_t len) {
-  struct side *side = side_of(p), *other = other_side(side);
-  if (other->transport != NULL && !plait_write(other->transport, data, len)) {
-    plait_pause_reading(p->transport);
-  }
-  if (other->ended) {
-    wait_for_silence(side);
-  }
-}
-
-static void end_resume(plait_protocol *p) {
-  struct side *other = other_side(side_of(p));
-  if (other->transport != NULL) {
-    plait_resume_reading(other->transport);
-  }
-}
-
-static void end_eof(plait_protocol *p) {
-  struct side *side = side_of(p), *other = other_side(side);
-  side->ended = true;
-  if (other->ended) {
-    close_both(side->pair);
-    return;
-  }
-  if (other->transport != NULL) {
-    plait_write_eof(other->transport);
-  }
-  wait_for_silence(other);
-}
-
-/* Standard output gets what came before a failure; a socket is reset, or its
- * peer would take a part for the whole. */
 static void end_lost(plait_protocol *p, int reason) {
-  struct side *side = side_of(p), *other = other_side(side);
+  struct side *side = side_of(p);
   side->transport = NULL;
-  if (reason != 0) {
+  if (reason != 0 && reason != PLAIT_ESWITCHED) {
     say_lost(side, reason);
-  }
-  if (other->transport == NULL) {
-    return;
-  }
-  if (reason == 0 || is_stdio(other)) {
-    plait_close(other->transport);
-  } else {
-    plait_abort(other->transport);
   }
 }
 
 static const plait_protocol_ops end_ops = {
     .name = "cat",
-    .size = PLAIT_INSTANCE(struct end, base),
+    .size = sizeof(plait_protocol),
     .connection_made = end_made,
-    .data_received = end_data,
-    .resume_writing = end_resume,
-    .eof_received = end_eof,
     .connection_lost = end_lost,
 };
 
 static void end_failed(plait_factory *factory, plait_connector *connector,
                        int reason) {
   struct side *side = plait_container_of(factory, struct side, factory);
+  plait_transport *other = other_side(side)->transport;
   (void)connector;
   side->pair->status = failed(reason);
-  close_both(side->pair);
+  if (other != NULL) {
+    plait_close(other);
+  }
 }
 
 /* ---- running ----------------------------------------------------------- */
@@ -240,7 +210,8 @@ static int cat_run(struct pair *pair) {
 }
 
 static int cat(const char *first, const char *second) {
-  struct pair pair = {.sides = {{.endpoint = first}, {.endpoint = second}}};
+  struct pair pair = {.sides = {{.endpoint = first}, {.endpoint = second}},
+                      .joint = {.ended = pair_ended, .lost = pair_lost}};
   for (int i = 0; i < 2; i++) {
     struct side *side = &pair.sides[i];
     side->pair = &pair;
