@@ -69,6 +69,7 @@ int failed(int code);
 
 int serve_main(int argc, char **argv);   /* serve.c */
 int cat_main(int argc, char **argv);     /* cat.c */
+int proxy_main(int argc, char **argv);   /* proxy.c */
 int resolve_main(int argc, char **argv); /* resolve.c */
 int sim_main(int argc, char **argv);     /* sim.c */
 

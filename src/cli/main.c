@@ -12,11 +12,13 @@ static const char overview[] =
     "  plait serve echo tcp:4001                  an echo server\n"
     "  plait serve chat tcp:4000 + echo tcp:4001  two services at once\n"
     "  plait cat tcp:127.0.0.1:4000               talk to one of them\n"
+    "  plait proxy tcp:8080 tcp:127.0.0.1:4001    joins connections in pairs\n"
     "  plait resolve www.example.net 192.0.2.1    names and addresses\n"
     "  plait sim chat --seeds 1000                simulated worlds\n"
     "\n"
     "plait serve SERVICE ENDPOINT... [+ SERVICE ENDPOINT...]\n"
     "plait cat ENDPOINT [ENDPOINT]\n"
+    "plait proxy LISTEN CONNECT\n"
     "plait resolve [NAME|ADDRESS...]\n"
     "plait sim SCENARIO\n"
     "plait SUBCOMMAND --help                      options, endpoints, "
@@ -59,6 +61,9 @@ int main(int argc, char **argv) {
   if (strcmp(word, "cat") == 0) {
     return cat_main(argc - 2, argv + 2);
   }
+  if (strcmp(word, "proxy") == 0) {
+    return proxy_main(argc - 2, argv + 2);
+  }
   if (strcmp(word, "resolve") == 0) {
     return resolve_main(argc - 2, argv + 2);
   }
@@ -74,7 +79,7 @@ int main(int argc, char **argv) {
     return STATUS_DONE;
   }
   return wrong_usage(&plait_command,
-                     "no subcommand \"%s\": there are serve, cat, resolve and "
-                     "sim",
+                     "no subcommand \"%s\": there are serve, cat, proxy, "
+                     "resolve and sim",
                      word);
 }
