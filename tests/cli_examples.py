@@ -1,6 +1,8 @@
 """The programs in examples/: they are what the documentation shows."""
+import contextlib
 import os
 import signal
+import tempfile
 import unittest
 
 from peers import client, run
@@ -61,6 +63,129 @@ class LineClient(unittest.TestCase):
         status, out, err = run_program(example("line_client"), endpoint, "x")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("connect", err)
+
+
+class Port7(unittest.TestCase):
+    def test_echoes_and_says_who_came(self):
+        with Program(example("port7"), "tcp:0") as server:
+            endpoint = server.out.line()[len("listening on "):]
+            data = bytes(range(256)) * 2000
+            with client.connect(endpoint) as sock:
+                peer = "%s:%d" % sock.getsockname()
+                self.assertTrue(client.exchange(sock, data) == data)
+            server.send(signal.SIGTERM)
+            self.assertEqual(server.wait(), 0)
+            self.assertEqual(server.stderr(),
+                             f"{peer}: connected\n"
+                             f"{peer}: {len(data)} bytes, "
+                             "the peer closed the connection\n")
+
+
+class Dns(unittest.TestCase):
+    def test_both_directions(self):
+        status, out, err = run_program(example("dns"), "127.0.0.1",
+                                       "localhost")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("127.0.0.1 is ", out)
+        self.assertRegex(out, r"(?m)^localhost (127\.0\.0\.1|::1)$")
+
+    def test_many(self):
+        """More than are asked at a time; and one that is no name."""
+        status, out, err = run_program(example("dns"), *["localhost"] * 600,
+                                       "no..name")
+        self.assertEqual(status, 1)
+        self.assertGreaterEqual(out.count("localhost "), 600)
+        self.assertRegex(err, r"^no\.\.name: ")
+
+
+class Timers(unittest.TestCase):
+    def test_columns(self):
+        with Program(example("timers"), "0.01", "0.02") as timers:
+            columns = set()
+            while len(columns) < 2:
+                line = timers.out.line()
+                self.assertRegex(line, r"^( {16})?\d+\.\d{3}$")
+                columns.add(line[0] == " ")
+            timers.send(signal.SIGTERM)
+            self.assertEqual(timers.wait(), 0, timers.stderr())
+
+    def test_wrong(self):
+        self.assertEqual(run_program(example("timers"), "soon")[0], 2)
+
+
+class Cat(unittest.TestCase):
+    def test_by_itself(self):
+        with tempfile.TemporaryFile() as file:
+            file.write(b"line\n" * 100000)
+            file.seek(0)
+            status, out, err = run_program(example("cat"), stdin=file)
+        self.assertEqual((status, err), (0, ""))
+        self.assertTrue(out == "line\n" * 100000)
+
+    def test_joins(self):
+        with Serve("echo", "tcp:0") as server, \
+                tempfile.TemporaryFile() as file:
+            file.write(b"line\n" * 100000)
+            file.seek(0)
+            status, out, err = run_program(
+                example("cat"), client.client_endpoint(server.endpoints[0]),
+                stdin=file)
+        self.assertEqual((status, err), (0, ""))
+        self.assertTrue(out == "line\n" * 100000)
+
+    def test_refused(self):
+        listening, endpoint = client.listen()
+        listening.close()
+        status, out, err = run_program(example("cat"), endpoint)
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(err, "^connect tcp:.*refused\n$")
+
+
+class Event(unittest.TestCase):
+    def test_all_come(self):
+        status, out, err = run_program(example("event"), "5", "2000")
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"^10000 events of 5 threads, \d+ wake-ups\n$")
+
+
+class Goodbye(unittest.TestCase):
+    def test_each_peer_is_told(self):
+        with Program(example("goodbye"), "tcp:0") as server, \
+                contextlib.ExitStack() as stack:
+            endpoint = server.out.line()[len("listening on "):]
+            socks = [stack.enter_context(client.connect(endpoint))
+                     for _ in range(20)]
+            for sock in socks:
+                self.assertEqual(sock.recv(8), b"Hello!\r\n")
+            server.send(signal.SIGTERM)
+            for sock in socks:
+                self.assertEqual(client.read_all(sock),
+                                 b"Server is shutting down! Good bye...\r\n")
+                sock.close()
+            lines = [server.out.line() for _ in range(21)]
+            self.assertEqual(lines,
+                             ["a client has gone: ok"] * 20 + ["good night"])
+            self.assertEqual(server.wait(), 0, server.stderr())
+
+
+class TcpBenchmark(unittest.TestCase):
+    def test_sends_what_it_says(self):
+        with Serve("discard", "tcp:0") as server:
+            endpoint = client.client_endpoint(server.endpoints[0])
+            status, out, err = run_program(example("tcp_benchmark"), endpoint,
+                                           "16")
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(out.splitlines()[-1], "16777216 bytes sent: ok")
+
+    def test_for_ever(self):
+        with Serve("discard", "tcp:0") as server:
+            endpoint = client.client_endpoint(server.endpoints[0])
+            with Program(example("tcp_benchmark"), endpoint) as sender:
+                self.assertRegex(sender.out.line(), r"^\d+\.\d MiB/s$")
+                sender.send(signal.SIGTERM)
+                self.assertRegex(sender.out.rest().splitlines()[-1],
+                                 rb"^\d{7,} bytes sent: ok$")
+                self.assertEqual(sender.wait(), 0, sender.stderr())
 
 
 class Proxy(unittest.TestCase):
