@@ -32,6 +32,7 @@ import part_frames  # noqa: E402
 import part_idle  # noqa: E402
 import part_line  # noqa: E402
 import part_producers  # noqa: E402
+import part_proxy  # noqa: E402
 import part_reactors  # noqa: E402
 import part_work  # noqa: E402
 import processes  # noqa: E402
@@ -53,6 +54,7 @@ PARTS = {
     "producers": part_producers,
     "dispatch": part_dispatch,
     "reactors": part_reactors,
+    "proxy": part_proxy,
     "alloc": part_alloc,
 }
 

@@ -73,8 +73,20 @@ REACTORS = {
 }
 # What is to run on all CPUs; other servers have one of their own.
 ON_ALL_CPUS = list(REACTORS.values())
+SOCAT = "socat"
+HAPROXY = "haproxy"
+EPOLL_ECHO = ("bench/peers/epoll",)
+# With what part_proxy.py fills in.
+PROXY = {
+    PLAIT: ("plait", "proxy", "tcp:%(own)d:interface=127.0.0.1",
+            "tcp:127.0.0.1:%(port)d"),
+    SOCAT: ("/usr/bin/socat", "-b16384",
+            "TCP-LISTEN:%(own)d,bind=127.0.0.1,reuseaddr,nodelay",
+            "TCP:127.0.0.1:%(port)d,nodelay"),
+    HAPROXY: ("/usr/sbin/haproxy", "-db", "-q", "-f", "%(config)s"),
+}
 LIAR = ("bench/peers/liar",)
-PEERS = ["uv", "uv_poll", LIBEVENT, "libev", "asio", TWISTED]
+PEERS = ["uv", "uv_poll", LIBEVENT, "libev", "asio", TWISTED, SOCAT, HAPROXY]
 
 
 def taking_part(servers, peers):
