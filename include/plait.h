@@ -3,6 +3,7 @@
 #define PLAIT_H
 
 #include <plait/address.h>
+#include <plait/background.h>
 #include <plait/call.h>
 #include <plait/delimited.h>
 #include <plait/endpoint.h>

@@ -94,6 +94,13 @@ typedef struct plait__io {
    * non-blocking. */
   int (*adopt)(int fd, bool listening);
 
+  /* Two ends of a stream: ours is non-blocking, as what adopt() has looked at,
+   * and reading and writing the other one block.  Close-on-exec. */
+  int (*pair)(int ret_fds[2]);
+  /* Ends both directions of |fd|, which is not attached, and leaves it open.
+   * Answers how many bytes have come there that nobody has read. */
+  size_t (*hang_up)(int fd);
+
   /* Puts |fd| under |socket|, watching nothing.  On failure fd is the
    * caller's. */
   int (*attach)(plait__loop *loop, plait__socket *socket, int fd);

@@ -133,6 +133,8 @@ ptrdiff_t plait__uv_writev(plait__socket *socket, const plait__iovec *v,
 int plait__uv_shut_wr(plait__socket *socket);
 size_t plait__uv_unacked(plait__socket *socket);
 size_t plait__uv_unread(plait__socket *socket);
+int plait__uv_pair(int ret_fds[2]);
+size_t plait__uv_hang_up(int fd);
 
 /* ---- option.c ------------------------------------------------------------ */
 
