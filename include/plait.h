@@ -22,6 +22,7 @@
 #include <plait/reactor.h>
 #include <plait/resolver.h>
 #include <plait/runtime.h>
+#include <plait/signal.h>
 #include <plait/strand.h>
 #include <plait/timer.h>
 #include <plait/transport.h>

@@ -169,7 +169,9 @@ PLAIT_EXTERN int plait_sim_name(plait_sim *sim, const char *name,
                                 const plait_address *addresses, unsigned count,
                                 uint32_t delay_ms, int code);
 
-/* SIGINT or SIGTERM, for runtimes with handle_signals. */
+/* Sends signal |number|, which comes to who waits for it. */
+PLAIT_EXTERN void plait_sim_raise(plait_sim *sim, int number);
+/* SIGINT, for runtimes with handle_signals, too. */
 PLAIT_EXTERN void plait_sim_signal(plait_sim *sim);
 
 /* ---- fault injection ----------------------------------------------------- */

@@ -137,6 +137,8 @@ typedef struct plait__io {
   void (*unwatch)(plait__loop *loop, plait__socket *socket, int fd);
 } plait__io;
 
+enum { PLAIT__SIGNALS = 64 }; /* the last signal's number */
+
 enum { PLAIT__STEP_AGAIN = 0, PLAIT__STEP_END = 1 };
 
 typedef struct plait__os {
@@ -217,10 +219,11 @@ typedef struct plait__host {
   int (*resolve)(const plait__os *os, const plait__question *question,
                  plait__found *ret);
   unsigned (*descriptor_limit)(void);
-  /* Delivers SIGINT and SIGTERM to fn(arg), on the loop's thread, until
-   * signals_close() restores what was before. */
-  int (*signals_open)(plait__loop *loop, void (*fn)(void *arg), void *arg);
-  void (*signals_close)(plait__loop *loop);
+  /* Has plait__signal() called for |number| from now on.  Once for a loop and a
+   * signal; the last signal_stop() of a signal in this process, or loop_free(),
+   * restores what was before the first start. */
+  int (*signal_start)(plait__loop *loop, int number);
+  void (*signal_stop)(plait__loop *loop, int number);
   /* Joins standard input and output to a stream socket by a thread that
    * copies; |ret_fd| is our end.  The thread's last act is |done|(|arg|), with
    * 0 if all that our end sent has reached standard output, what writing that
@@ -265,6 +268,10 @@ bool plait__expects(const plait_reactor *reactor);
 /* A loop calls it before it waits, and then looks once more whether it was
  * woken: other threads may be told of what this one has left to them. */
 PLAIT_EXTERN void plait__before_wait(plait_reactor *reactor);
+
+/* |number| was sent.  On the loop's thread, with none of the core's frames on
+ * the stack; a turn follows. */
+PLAIT_EXTERN void plait__signal(plait_reactor *reactor, int number);
 
 /* The work between events: flushes, time-outs, the mailbox. */
 PLAIT_EXTERN void plait__turn(plait_reactor *reactor);

@@ -51,6 +51,7 @@ struct plait_reactor {
   plait_listener *listeners; /* that were made on this reactor */
   plait_connector *connectors;
   plait__cookie *cookies;
+  struct plait_signal *signals;   /* that are waited for */
   plait__background *backgrounds; /* functions that have a thread */
   _Atomic(int) functions; /* references to the runtime that those account for
                              that have not returned */

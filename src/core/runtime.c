@@ -7,6 +7,7 @@
 #include "core/runtime.h"
 
 #include <plait/error.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "core/background.h"
@@ -14,6 +15,7 @@
 #include "core/factory.h"
 #include "core/memory.h"
 #include "core/reactor.h"
+#include "core/signal.h"
 
 /* ---- new and free -------------------------------------------------------- */
 
@@ -227,25 +229,39 @@ static int run_all(plait_runtime *runtime) {
   return code;
 }
 
-static void runtime_signal(void *arg) {
-  plait_runtime *runtime = arg;
+static void runtime_signal(plait_signal *signal, int number) {
+  plait_runtime *runtime = signal->reactor->runtime;
+  (void)number;
   if (++runtime->signals == 1)
     plait_runtime_stop(runtime);
   else
     plait_runtime_stop_now(runtime);
 }
 
+static int signals_open(plait_runtime *runtime) {
+  plait_reactor *r = runtime->reactors[0];
+  plait_signal_init(&runtime->interrupt, runtime_signal);
+  plait_signal_init(&runtime->terminate, runtime_signal);
+  int code = plait__signal_add(&runtime->interrupt, r, SIGINT);
+  if (code != 0)
+    return code;
+  code = plait__signal_add(&runtime->terminate, r, SIGTERM);
+  if (code != 0)
+    plait__signal_remove(&runtime->interrupt);
+  return code;
+}
+
 static int run_with_signals(plait_runtime *runtime) {
-  const plait__host *host = runtime->driver->host;
-  plait__loop *loop = runtime->reactors[0]->loop;
   int code = 0;
   if (runtime->options.handle_signals)
-    code = host->signals_open(loop, runtime_signal, runtime);
+    code = signals_open(runtime);
   if (code != 0)
     return plait__fail(code, "run: signals: %s", plait_strerror(code));
   code = run_all(runtime);
-  if (runtime->options.handle_signals)
-    host->signals_close(loop);
+  if (runtime->options.handle_signals) {
+    plait__signal_remove(&runtime->terminate);
+    plait__signal_remove(&runtime->interrupt);
+  }
   return code;
 }
 

@@ -3,6 +3,7 @@
 #define PLAIT_CORE_RUNTIME_H
 
 #include <plait/runtime.h>
+#include <plait/signal.h>
 
 #include "core/driver.h"
 
@@ -59,7 +60,8 @@ struct plait_runtime {
   _Atomic(const char *) stuck;       /* a job that did not return in time */
   uint64_t cut_ns;                   /* when the grace was over */
   plait__stdio *stdio;
-  unsigned signals; /* that came */
+  plait_signal interrupt, terminate; /* with handle_signals */
+  unsigned signals;                  /* of these that came */
   plait_reactor *reactors[];
 };
 
