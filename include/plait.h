@@ -16,6 +16,7 @@
 #include <plait/handle.h>
 #include <plait/line.h>
 #include <plait/netstring.h>
+#include <plait/option.h>
 #include <plait/pool.h>
 #include <plait/prefixed.h>
 #include <plait/protocol.h>

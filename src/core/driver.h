@@ -14,6 +14,7 @@
 
 #include <plait/address.h>
 #include <plait/export.h>
+#include <plait/option.h>
 #include <plait/watch.h>
 
 typedef struct plait__loop plait__loop; /* the backend's half of a reactor */
@@ -64,11 +65,6 @@ typedef struct plait__listen_spec {
   bool dual;        /* IPv6: take IPv4 as well */
   int mode;         /* UNIX: permissions of the path, -1 leaves the umask's */
 } plait__listen_spec;
-
-typedef enum plait__option {
-  PLAIT__NODELAY,
-  PLAIT__KEEPALIVE /* value: seconds, 0 is off */
-} plait__option;
 
 typedef struct plait__io {
   size_t socket_bytes;
@@ -122,7 +118,9 @@ typedef struct plait__io {
   void (*close_fd)(int fd);
 
   int (*names)(int fd, bool peer, plait_address *ret);
-  int (*option)(plait__socket *socket, plait__option option, unsigned value);
+  /* Sets |option| to |value|, which has its type, or reads it there. */
+  int (*option)(plait__socket *socket, bool set, plait_option option,
+                plait_option_value *value);
 
   /* Foreign descriptors: |socket|, a head alone, gets READABLE and WRITABLE as
    * far as they are |events|, and FAILED for an error or a hang-up, for as long

@@ -263,16 +263,20 @@ static int net_names(int fd, bool peer, plait_address *ret) {
   return (int)net_trace("io.names", net_fd(s), code);
 }
 
-static int net_option(plait__socket *socket, plait__option option,
-                      unsigned value) {
+/* It keeps what it is told, and does nothing about it. */
+static int net_option(plait__socket *socket, bool set, plait_option option,
+                      plait_option_value *value) {
   plait__sim_point();
-  const plait__sim_socket *s = plait__sim_socket_of(socket);
-  int code = 0;
-  (void)value;
-  if (plait__sim_fails("io.option", 0))
-    code = PLAIT_EINVAL;
-  else if (s->local)
-    code = PLAIT_ENOTSUP;
+  plait__sim_socket *s = plait__sim_socket_of(socket);
+  int code = plait__sim_fails("io.option", 0) ? PLAIT_EINVAL : 0;
+  plait__sim_option *o = &s->options[option];
+  if (code == 0 && set) {
+    *o = (plait__sim_option){value->number, value->on};
+    code = value->type == PLAIT_OPTION_IS_TEXT ? PLAIT_ENOTSUP : 0;
+  } else if (code == 0) {
+    value->number = o->number;
+    value->on = o->on;
+  }
   return (int)net_trace("io.option", option, code);
 }
 

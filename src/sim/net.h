@@ -77,6 +77,12 @@ typedef enum plait__sim_state {
 
 typedef struct plait__sim_socket plait__sim_socket;
 
+/* A value that was set. */
+typedef struct plait__sim_option {
+  uint32_t number;
+  bool on;
+} plait__sim_option;
+
 /* What the owner has of a socket. */
 typedef struct plait__sim_head {
   plait__socket base;
@@ -89,6 +95,7 @@ struct plait__sim_socket {
   bool local;     /* UNIX */
   plait_address name, peer_name;
   plait__sim_link all;
+  plait__sim_option options[PLAIT_OPTION_ERROR];
 
   /* Attached. */
   plait__loop *loop; /* NULL: it is not */

@@ -138,8 +138,8 @@ size_t plait__uv_hang_up(int fd);
 /* ---- option.c ------------------------------------------------------------ */
 
 int plait__uv_names(int fd, bool peer, plait_address *ret);
-int plait__uv_option(plait__socket *socket, plait__option option,
-                     unsigned value);
+int plait__uv_option(plait__socket *socket, bool set, plait_option option,
+                     plait_option_value *value);
 /* setsockopt() of an int. */
 int plait__uv_set(int fd, int level, int name, int value);
 
