@@ -14,6 +14,7 @@
 #include <plait/framed.h>
 #include <plait/framing.h>
 #include <plait/handle.h>
+#include <plait/idle.h>
 #include <plait/line.h>
 #include <plait/netstring.h>
 #include <plait/option.h>

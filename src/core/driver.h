@@ -264,7 +264,8 @@ PLAIT_EXTERN void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
 bool plait__expects(const plait_reactor *reactor);
 
 /* A loop calls it before it waits, and then looks once more whether it was
- * woken: other threads may be told of what this one has left to them. */
+ * woken: other threads may be told of what this one has left to them, and idle
+ * functions have run. */
 PLAIT_EXTERN void plait__before_wait(plait_reactor *reactor);
 
 /* |number| was sent.  On the loop's thread, with none of the core's frames on

@@ -51,7 +51,9 @@ struct plait_reactor {
   plait_listener *listeners; /* that were made on this reactor */
   plait_connector *connectors;
   plait__cookie *cookies;
-  struct plait_signal *signals;   /* that are waited for */
+  struct plait_signal *signals; /* that are waited for */
+  struct plait_idle *idles;     /* the one whose turn it is */
+  unsigned idle_round;
   plait__background *backgrounds; /* functions that have a thread */
   _Atomic(int) functions; /* references to the runtime that those account for
                              that have not returned */
@@ -94,5 +96,8 @@ static inline void plait__reactor_unalarm(plait_reactor *r,
 }
 
 void plait__cookies_eat(plait_reactor *r);
+
+/* There are idle functions, and nothing else is to be done now. */
+void plait__idles_run(plait_reactor *r);
 
 #endif
