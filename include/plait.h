@@ -3,6 +3,7 @@
 #define PLAIT_H
 
 #include <plait/address.h>
+#include <plait/background.h>
 #include <plait/call.h>
 #include <plait/delimited.h>
 #include <plait/endpoint.h>
@@ -13,15 +14,18 @@
 #include <plait/framed.h>
 #include <plait/framing.h>
 #include <plait/handle.h>
+#include <plait/idle.h>
 #include <plait/line.h>
 #include <plait/netstring.h>
 #include <plait/pipe.h>
+#include <plait/option.h>
 #include <plait/pool.h>
 #include <plait/prefixed.h>
 #include <plait/protocol.h>
 #include <plait/reactor.h>
 #include <plait/resolver.h>
 #include <plait/runtime.h>
+#include <plait/signal.h>
 #include <plait/strand.h>
 #include <plait/timer.h>
 #include <plait/transport.h>

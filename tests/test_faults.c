@@ -47,9 +47,10 @@ static int faulty_names(int fd, bool peer, plait_address *ret) {
   return fault_now() ? fault.code : fault.inner->names(fd, peer, ret);
 }
 
-static int faulty_option(plait__socket *socket, plait__option option,
-                         unsigned value) {
-  return fault_now() ? fault.code : fault.inner->option(socket, option, value);
+static int faulty_option(plait__socket *socket, bool set, plait_option option,
+                         plait_option_value *value) {
+  return fault_now() ? fault.code
+                     : fault.inner->option(socket, set, option, value);
 }
 
 static ptrdiff_t faulty_read(plait__socket *socket, void *buffer, size_t len) {

@@ -152,6 +152,15 @@ PLAIT_EXTERN void plait_sim_heal(plait_sim *sim);
 /* Two ends of one stream, for plait_adopt().  0, PLAIT_EMFILE, PLAIT_ENOMEM. */
 PLAIT_EXTERN int plait_sim_pair(plait_sim *sim, int ret_fds[2]);
 
+/* What read(2) and write(2) of a blocking descriptor are here, for background
+ * functions and threads of plait_sim_thread_start(): a count, 0 at the peer's
+ * end, or a negative code.  Writing answers when all was taken, or none can be
+ * any more. */
+PLAIT_EXTERN ptrdiff_t plait_sim_read(plait_sim *sim, int fd, void *buffer,
+                                      size_t len);
+PLAIT_EXTERN ptrdiff_t plait_sim_write(plait_sim *sim, int fd, const void *data,
+                                       size_t len);
+
 /* What |name| resolves to from now on: |count| addresses (their ports do not
  * count), after |delay_ms| more than others; or |code|, PLAIT_ENOTFOUND say.
  * Other names are not found; the reverse of an address is the first name that
@@ -160,7 +169,9 @@ PLAIT_EXTERN int plait_sim_name(plait_sim *sim, const char *name,
                                 const plait_address *addresses, unsigned count,
                                 uint32_t delay_ms, int code);
 
-/* SIGINT or SIGTERM, for runtimes with handle_signals. */
+/* Sends signal |number|, which comes to who waits for it. */
+PLAIT_EXTERN void plait_sim_raise(plait_sim *sim, int number);
+/* SIGINT, for runtimes with handle_signals, too. */
 PLAIT_EXTERN void plait_sim_signal(plait_sim *sim);
 
 /* ---- fault injection ----------------------------------------------------- */

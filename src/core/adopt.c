@@ -12,6 +12,7 @@
 /* The thread that copies for plait_stdio().  Its end and the adoption's come in
  * any order, both to the connection's reactor; the later one settles it. */
 typedef struct copying {
+  plait__adopter adopter;
   plait__mail mail; /* the thread's last act */
   plait_reactor *reactor;
   plait__stream *stream; /* the thread is a hold of it; NULL: none was made */
@@ -19,13 +20,13 @@ typedef struct copying {
   bool adopted, ended;
 } copying;
 
-typedef struct adoption {
+struct plait__adoption {
   plait__mail mail;
   plait_reactor *reactor;
   plait_factory *factory;
-  copying *copying; /* NULL unless stdio */
+  plait__adopter *adopter; /* NULL: there is only the descriptor */
   int fd;
-} adoption;
+};
 
 /* ---- the copying thread's end -------------------------------------------- */
 
@@ -58,17 +59,9 @@ static void copying_done(void *arg, int code) {
   plait__reactor_mail(c->reactor, &c->mail);
 }
 
-static copying *copying_new(plait_reactor *r) {
-  copying *c = plait__zalloc(r->os, sizeof *c);
-  if (c == NULL)
-    return NULL;
-  c->reactor = r;
-  c->mail.deliver = copying_deliver;
-  return c;
-}
-
-static int copying_adopt(copying *c, int fd, plait_factory *factory,
-                         const plait_address *peer) {
+static int copying_open(plait__adopter *adopter, int fd, plait_factory *factory,
+                        const plait_address *peer) {
+  copying *c = plait_container_of(adopter, copying, adopter);
   plait_reactor *r = c->reactor;
   plait_runtime *runtime = r->runtime;
   int code = plait__stream_new(r, fd, &c->stream);
@@ -82,39 +75,54 @@ static int copying_adopt(copying *c, int fd, plait_factory *factory,
   return plait__stream_open(c->stream, factory, peer);
 }
 
+static void copying_over(plait__adopter *adopter) {
+  copying *c = plait_container_of(adopter, copying, adopter);
+  c->adopted = true;
+  copying_settle(c);
+}
+
+static copying *copying_new(plait_reactor *r) {
+  copying *c = plait__zalloc(r->os, sizeof *c);
+  if (c == NULL)
+    return NULL;
+  c->adopter = (plait__adopter){copying_open, copying_over};
+  c->reactor = r;
+  c->mail.deliver = copying_deliver;
+  return c;
+}
+
 /* ---- adoption ------------------------------------------------------------ */
 
-static void adoption_end(adoption *a, bool made) {
+void plait__adoption_end(plait__adoption *a, bool made) {
   plait_runtime *runtime = a->reactor->runtime;
-  copying *c = a->copying;
+  plait__adopter *adopter = a->adopter;
   if (!made)
     plait__factory_release(a->factory);
   plait__free(a->reactor->os, a);
-  if (c != NULL) {
-    c->adopted = true;
-    copying_settle(c);
-  }
+  if (adopter != NULL)
+    adopter->over(adopter);
   plait__runtime_unref(runtime);
 }
 
 static void adopt_here(plait_reactor *r, plait__mail *mail, bool drop) {
-  adoption *a = plait_container_of(mail, adoption, mail);
+  plait__adoption *a = plait_container_of(mail, plait__adoption, mail);
+  plait__adopter *adopter = a->adopter;
   plait_address peer = {0};
   if (drop) {
     r->io->close_fd(a->fd);
-    adoption_end(a, false);
+    plait__adoption_end(a, false);
     return;
   }
   if (r->io->names(a->fd, true, &peer) != 0)
     peer.family = PLAIT_NO_ADDRESS;
-  int code = a->copying != NULL
-                 ? copying_adopt(a->copying, a->fd, a->factory, &peer)
+  int code = adopter != NULL
+                 ? adopter->open(adopter, a->fd, a->factory, &peer)
                  : plait__stream_accept(r, a->fd, a->factory, &peer);
-  adoption_end(a, code == 0);
+  plait__adoption_end(a, code == 0);
 }
 
 static void adopt_start(plait_reactor *r, plait__mail *mail, bool drop) {
-  adoption *a = plait_container_of(mail, adoption, mail);
+  plait__adoption *a = plait_container_of(mail, plait__adoption, mail);
   if (!drop)
     plait__factory_start(a->factory);
   a->mail.deliver = adopt_here;
@@ -124,9 +132,9 @@ static void adopt_start(plait_reactor *r, plait__mail *mail, bool drop) {
     plait__reactor_mail(a->reactor, mail);
 }
 
-static int adoption_new(plait_reactor *r, plait_factory *factory,
-                        adoption **ret) {
-  adoption *a = plait__zalloc(r->os, sizeof *a);
+int plait__adoption_new(plait_reactor *r, plait_factory *factory,
+                        plait__adoption **ret) {
+  plait__adoption *a = plait__zalloc(r->os, sizeof *a);
   if (a == NULL)
     return plait__fail(PLAIT_ENOMEM, "adopt: out of memory");
   int code = plait__factory_use(r->runtime, factory);
@@ -136,23 +144,24 @@ static int adoption_new(plait_reactor *r, plait_factory *factory,
   }
   plait__factory_count(factory);
   plait__factory_unuse(factory); /* the connection uses it now */
-  *a = (adoption){.reactor = r, .factory = factory};
+  *a = (plait__adoption){.reactor = r, .factory = factory};
   a->mail.deliver = adopt_start;
   plait__runtime_ref(r->runtime);
   *ret = a;
   return 0;
 }
 
-static void adoption_send(adoption *a, int fd) {
+void plait__adoption_send(plait__adoption *a, plait__adopter *adopter, int fd) {
+  a->adopter = adopter;
   a->fd = fd;
   plait__reactor_mail(a->reactor->runtime->reactors[0], &a->mail);
 }
 
 int plait__adopt_fd(plait_reactor *r, int fd, plait_factory *factory) {
-  adoption *a;
-  int code = adoption_new(r, factory, &a);
+  plait__adoption *a;
+  int code = plait__adoption_new(r, factory, &a);
   if (code == 0)
-    adoption_send(a, fd);
+    plait__adoption_send(a, NULL, fd);
   return code;
 }
 
@@ -167,7 +176,7 @@ int plait_adopt(plait_reactor *reactor, int fd, plait_factory *factory) {
 /* ---- stdio --------------------------------------------------------------- */
 
 /* The thread starts last: once it runs, nothing fails. */
-static int stdio_start(plait_runtime *runtime, adoption *a) {
+static int stdio_start(plait_runtime *runtime, plait__adoption *a) {
   const char *step = "stdio";
   int fd;
   copying *c = copying_new(a->reactor);
@@ -179,21 +188,20 @@ static int stdio_start(plait_runtime *runtime, adoption *a) {
     plait__free(a->reactor->os, c);
     return plait__fail(code, "stdio: %s: %s", step, plait_strerror(code));
   }
-  a->copying = c;
-  adoption_send(a, fd);
+  plait__adoption_send(a, &c->adopter, fd);
   return 0;
 }
 
 int plait_stdio(plait_reactor *reactor, plait_factory *factory) {
   plait_runtime *runtime = reactor->runtime;
-  adoption *a;
+  plait__adoption *a;
   if (runtime->stdio != NULL)
     return plait__fail(PLAIT_EBUSY, "stdio: it has a connection already");
-  int code = adoption_new(reactor, factory, &a);
+  int code = plait__adoption_new(reactor, factory, &a);
   if (code != 0)
     return code;
   code = stdio_start(runtime, a);
   if (code != 0)
-    adoption_end(a, false);
+    plait__adoption_end(a, false);
   return code;
 }

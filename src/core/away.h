@@ -24,6 +24,8 @@ int plait__away_new(plait__stream *s, plait_factory *factory,
                     const plait_protocol_ops *ops);
 /* Only that hold is left: connection_lost is due. */
 void plait__away_lost(plait__stream *s);
+/* Where jobs that run for it are counted: see plait__job. */
+void *plait__away_jobs(const plait__stream *s);
 /* Whether its strand has something to do. */
 bool plait__away_busy(const plait__stream *s);
 /* |call|, which has a reference to the runtime, runs on the strand.  False: it

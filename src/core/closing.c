@@ -13,11 +13,13 @@
  *
  * The peer of a stdio stream is our own thread, which reads on over such a
  * reset: nothing is lingered for.  What it has yet to copy out is waited for in
- * GONE, where the thread is a hold; there an abort ends that wait.
+ * GONE, where the thread is a hold; there an abort ends that wait.  A background
+ * function likewise reads what was sent to it, and is waited for.
  */
 #include "core/closing.h"
 
 #include "core/away.h"
+#include "core/background.h"
 #include "core/deliver.h"
 #include "core/factory.h"
 #include "core/instance.h"
@@ -93,6 +95,8 @@ static void enter_gone(plait__stream *s, bool reset) {
   s->due = 0;
   if (s->stdio)
     finish_stdio(s, reset);
+  if (s->background)
+    plait__background_gone(s);
   if (plait__stream_is_away(s))
     plait__away_close_socket(s, reset);
   else
@@ -126,7 +130,9 @@ void plait__closing_check(plait__stream *s) {
   if (s->phase != PLAIT__FLUSHING && s->phase != PLAIT__LINGERING)
     return;
   if (s->queue.bytes == 0)
-    plait__closing(s, s->rd_end || s->stdio ? PLAIT__ON_DONE : PLAIT__ON_SENT,
+    plait__closing(s,
+                   s->rd_end || s->stdio || s->background ? PLAIT__ON_DONE
+                                                          : PLAIT__ON_SENT,
                    0);
   else if (!plait__alarm_is_set(&s->alarm))
     plait__timeout_flush(s);

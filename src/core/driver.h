@@ -14,6 +14,7 @@
 
 #include <plait/address.h>
 #include <plait/export.h>
+#include <plait/option.h>
 #include <plait/watch.h>
 
 typedef struct plait__loop plait__loop; /* the backend's half of a reactor */
@@ -65,11 +66,6 @@ typedef struct plait__listen_spec {
   int mode;         /* UNIX: permissions of the path, -1 leaves the umask's */
 } plait__listen_spec;
 
-typedef enum plait__option {
-  PLAIT__NODELAY,
-  PLAIT__KEEPALIVE /* value: seconds, 0 is off */
-} plait__option;
-
 typedef struct plait__io {
   size_t socket_bytes;
 
@@ -94,6 +90,13 @@ typedef struct plait__io {
    * non-blocking. */
   int (*adopt)(int fd, bool listening);
 
+  /* Two ends of a stream: ours is non-blocking, as what adopt() has looked at,
+   * and reading and writing the other one block.  Close-on-exec. */
+  int (*pair)(int ret_fds[2]);
+  /* Ends both directions of |fd|, which is not attached, and leaves it open.
+   * Answers how many bytes have come there that nobody has read. */
+  size_t (*hang_up)(int fd);
+
   /* Puts |fd| under |socket|, watching nothing.  On failure fd is the
    * caller's. */
   int (*attach)(plait__loop *loop, plait__socket *socket, int fd);
@@ -115,7 +118,9 @@ typedef struct plait__io {
   void (*close_fd)(int fd);
 
   int (*names)(int fd, bool peer, plait_address *ret);
-  int (*option)(plait__socket *socket, plait__option option, unsigned value);
+  /* Sets |option| to |value|, which has its type, or reads it there. */
+  int (*option)(plait__socket *socket, bool set, plait_option option,
+                plait_option_value *value);
 
   /* Foreign descriptors: |socket|, a head alone, gets READABLE and WRITABLE as
    * far as they are |events|, and FAILED for an error or a hang-up, for as long
@@ -129,6 +134,8 @@ typedef struct plait__io {
   /* |socket| is told nothing more, and its memory may go. */
   void (*unwatch)(plait__loop *loop, plait__socket *socket, int fd);
 } plait__io;
+
+enum { PLAIT__SIGNALS = 64 }; /* the last signal's number */
 
 enum { PLAIT__STEP_AGAIN = 0, PLAIT__STEP_END = 1 };
 
@@ -210,10 +217,11 @@ typedef struct plait__host {
   int (*resolve)(const plait__os *os, const plait__question *question,
                  plait__found *ret);
   unsigned (*descriptor_limit)(void);
-  /* Delivers SIGINT and SIGTERM to fn(arg), on the loop's thread, until
-   * signals_close() restores what was before. */
-  int (*signals_open)(plait__loop *loop, void (*fn)(void *arg), void *arg);
-  void (*signals_close)(plait__loop *loop);
+  /* Has plait__signal() called for |number| from now on.  Once for a loop and a
+   * signal; the last signal_stop() of a signal in this process, or loop_free(),
+   * restores what was before the first start. */
+  int (*signal_start)(plait__loop *loop, int number);
+  void (*signal_stop)(plait__loop *loop, int number);
   /* Joins standard input and output to a stream socket by a thread that
    * copies; |ret_fd| is our end.  The thread's last act is |done|(|arg|), with
    * 0 if all that our end sent has reached standard output, what writing that
@@ -256,8 +264,13 @@ PLAIT_EXTERN void plait__dispatch(plait_reactor *reactor, plait__socket *socket,
 bool plait__expects(const plait_reactor *reactor);
 
 /* A loop calls it before it waits, and then looks once more whether it was
- * woken: other threads may be told of what this one has left to them. */
+ * woken: other threads may be told of what this one has left to them, and idle
+ * functions have run. */
 PLAIT_EXTERN void plait__before_wait(plait_reactor *reactor);
+
+/* |number| was sent.  On the loop's thread, with none of the core's frames on
+ * the stack; a turn follows. */
+PLAIT_EXTERN void plait__signal(plait_reactor *reactor, int number);
 
 /* The work between events: flushes, time-outs, the mailbox. */
 PLAIT_EXTERN void plait__turn(plait_reactor *reactor);

@@ -168,12 +168,18 @@ static void turn_stop(plait_reactor *r) {
   }
 }
 
-void plait__before_wait(plait_reactor *r) {
+static void reactor_keep(plait_reactor *r) {
   plait__workers *workers = atomic_load(&r->runtime->workers);
   if (r->stage.promised == 0)
     return;
   r->stage.since_ms = 0;
   workers->keep(workers, &r->stage);
+}
+
+void plait__before_wait(plait_reactor *r) {
+  if (r->idles != NULL && !atomic_load(&r->runtime->over))
+    plait__idles_run(r);
+  reactor_keep(r);
 }
 
 /* A reactor that is always busy keeps its promises too, in a millisecond or
@@ -186,7 +192,7 @@ static void turn_stage(plait_reactor *r) {
   if (stage->since_ms == 0)
     stage->since_ms = r->now_ms;
   else if (r->now_ms > stage->since_ms)
-    plait__before_wait(r);
+    reactor_keep(r);
 }
 
 void plait__turn(plait_reactor *r) {

@@ -15,6 +15,7 @@
 typedef struct plait__stream plait__stream;
 typedef struct plait__acceptor plait__acceptor;
 typedef struct plait__cookie plait__cookie;
+typedef struct plait__background plait__background;
 
 enum {
   PLAIT__TURN_EVENTS = 256, /* events between two turns at most */
@@ -50,7 +51,14 @@ struct plait_reactor {
   plait_listener *listeners; /* that were made on this reactor */
   plait_connector *connectors;
   plait__cookie *cookies;
-  plait__mail drain; /* to itself, once it is to stop */
+  struct plait_signal *signals; /* that are waited for */
+  struct plait_idle *idles;     /* the one whose turn it is */
+  unsigned idle_round;
+  plait__background *backgrounds; /* functions that have a thread */
+  _Atomic(int) functions; /* references to the runtime that those account for
+                             that have not returned */
+  _Atomic(const char *) function; /* one of them, for messages */
+  plait__mail drain;              /* to itself, once it is to stop */
   plait__alarm grace;
   unsigned expected; /* tasks that are to come back */
   plait__stage stage;
@@ -88,5 +96,8 @@ static inline void plait__reactor_unalarm(plait_reactor *r,
 }
 
 void plait__cookies_eat(plait_reactor *r);
+
+/* There are idle functions, and nothing else is to be done now. */
+void plait__idles_run(plait_reactor *r);
 
 #endif

@@ -7,12 +7,15 @@
 #include "core/runtime.h"
 
 #include <plait/error.h>
+#include <signal.h>
 #include <stdatomic.h>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/factory.h"
 #include "core/memory.h"
 #include "core/reactor.h"
+#include "core/signal.h"
 
 /* ---- new and free -------------------------------------------------------- */
 
@@ -73,12 +76,27 @@ int plait_runtime_new(const plait_runtime_options *options,
   return 0;
 }
 
-/* PLAIT_EBUSY with the name of a job that runs, or 0. */
-static int runtime_busy(plait_runtime *runtime, const char *step) {
+/* How many references to |runtime| are what blocks a thread: jobs and
+ * background functions, which get their second from when their descriptors were
+ * closed. */
+static unsigned runtime_blocked(const plait_runtime *runtime,
+                                const char **ret_name, bool *ret_young) {
   plait__workers *workers = atomic_load(&runtime->workers);
+  uint64_t now_ns = runtime->driver->os->now_ns();
+  *ret_name = NULL;
+  int held = plait__backgrounds_running(runtime, ret_name);
+  *ret_young = *ret_name != NULL &&
+               now_ns - runtime->cut_ns < (uint64_t)PLAIT__STUCK_MS * 1000000;
+  if (workers != NULL)
+    held += workers->running(workers, ret_name, ret_young);
+  return held > 0 ? (unsigned)held : 0;
+}
+
+/* PLAIT_EBUSY with the name of what blocks, or 0. */
+static int runtime_busy(plait_runtime *runtime, const char *step) {
   const char *name;
   bool young;
-  if (workers == NULL || workers->running(workers, &name, &young) == 0)
+  if (runtime_blocked(runtime, &name, &young) == 0)
     return 0;
   return plait__fail(PLAIT_EBUSY, "%s: %s has not returned", step, name);
 }
@@ -97,6 +115,8 @@ int plait_runtime_free(plait_runtime *runtime) {
   /* First: threads' last acts are to mail a reactor. */
   if (workers != NULL)
     workers->close(workers);
+  for (unsigned i = 0; i < runtime->reactor_count; i++)
+    plait__backgrounds_join(runtime->reactors[i]);
   if (runtime->stdio != NULL)
     runtime->driver->host->stdio_close(runtime->stdio);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
@@ -139,8 +159,7 @@ static bool runtime_idle(const plait_runtime *runtime) {
 void plait__runtime_unref(plait_runtime *runtime) {
   if (atomic_fetch_sub(&runtime->refs, 1) == 1 && runtime_idle(runtime))
     runtime_over(runtime);
-  else if (atomic_load(&runtime->workers) != NULL &&
-           atomic_load(&runtime->stop) != PLAIT__STOP_NO &&
+  else if (atomic_load(&runtime->stop) != PLAIT__STOP_NO &&
            atomic_load(&runtime->running)) /* what is left may be stuck */
     runtime->driver->os->wake(runtime->reactors[0]->loop);
 }
@@ -158,17 +177,16 @@ void plait__runtime_timer_unref(plait_runtime *runtime) {
 
 void plait__runtime_cut(plait_runtime *runtime) {
   plait__workers *workers = atomic_load(&runtime->workers);
+  runtime->cut_ns = runtime->driver->os->now_ns();
   if (workers != NULL)
     workers->cut(workers);
 }
 
 void plait__runtime_check_stuck(plait_runtime *runtime) {
-  plait__workers *workers = atomic_load(&runtime->workers);
   const char *name;
   bool young;
   uint64_t refs = atomic_load(&runtime->refs);
-  if (workers == NULL || refs == 0 ||
-      refs != workers->running(workers, &name, &young) || young)
+  if (refs == 0 || refs != runtime_blocked(runtime, &name, &young) || young)
     return;
   atomic_store(&runtime->stuck, name);
   runtime_over(runtime);
@@ -211,25 +229,39 @@ static int run_all(plait_runtime *runtime) {
   return code;
 }
 
-static void runtime_signal(void *arg) {
-  plait_runtime *runtime = arg;
+static void runtime_signal(plait_signal *signal, int number) {
+  plait_runtime *runtime = signal->reactor->runtime;
+  (void)number;
   if (++runtime->signals == 1)
     plait_runtime_stop(runtime);
   else
     plait_runtime_stop_now(runtime);
 }
 
+static int signals_open(plait_runtime *runtime) {
+  plait_reactor *r = runtime->reactors[0];
+  plait_signal_init(&runtime->interrupt, runtime_signal);
+  plait_signal_init(&runtime->terminate, runtime_signal);
+  int code = plait__signal_add(&runtime->interrupt, r, SIGINT);
+  if (code != 0)
+    return code;
+  code = plait__signal_add(&runtime->terminate, r, SIGTERM);
+  if (code != 0)
+    plait__signal_remove(&runtime->interrupt);
+  return code;
+}
+
 static int run_with_signals(plait_runtime *runtime) {
-  const plait__host *host = runtime->driver->host;
-  plait__loop *loop = runtime->reactors[0]->loop;
   int code = 0;
   if (runtime->options.handle_signals)
-    code = host->signals_open(loop, runtime_signal, runtime);
+    code = signals_open(runtime);
   if (code != 0)
     return plait__fail(code, "run: signals: %s", plait_strerror(code));
   code = run_all(runtime);
-  if (runtime->options.handle_signals)
-    host->signals_close(loop);
+  if (runtime->options.handle_signals) {
+    plait__signal_remove(&runtime->terminate);
+    plait__signal_remove(&runtime->interrupt);
+  }
   return code;
 }
 

@@ -3,6 +3,7 @@
 #define PLAIT_CORE_RUNTIME_H
 
 #include <plait/runtime.h>
+#include <plait/signal.h>
 
 #include "core/driver.h"
 
@@ -24,11 +25,12 @@ typedef struct plait__stage {
 typedef struct plait__workers {
   /* The grace is over: nothing more begins.  On the first reactor. */
   void (*cut)(struct plait__workers *workers);
-  /* How many references to the runtime the jobs account for that run;
-   * |ret_name| is the name of one, |ret_young| says that one has run for less
-   * than PLAIT__STUCK_MS.  Any thread. */
-  unsigned (*running)(struct plait__workers *workers, const char **ret_name,
-                      bool *ret_young);
+  /* How many references to the runtime the jobs account for that run, less what
+   * others do that count in the same |busy|; |ret_name| becomes the name of
+   * one, if one runs, and |ret_young| true if one has run for less than
+   * PLAIT__STUCK_MS.  Any thread. */
+  int (*running)(struct plait__workers *workers, const char **ret_name,
+                 bool *ret_young);
   /* A reactor's turn ends with tasks in |stage|.  Its thread. */
   void (*flush)(struct plait__workers *workers, plait__stage *stage);
   /* A reactor is going to wait, or has not for a while.  Its thread. */
@@ -59,8 +61,10 @@ struct plait_runtime {
   unsigned known_count, retired_count;
   _Atomic(plait__workers *) workers; /* NULL until the pool is used */
   _Atomic(const char *) stuck;       /* a job that did not return in time */
+  uint64_t cut_ns;                   /* when the grace was over */
   plait__stdio *stdio;
-  unsigned signals; /* that came */
+  plait_signal interrupt, terminate; /* with handle_signals */
+  unsigned signals;                  /* of these that came */
   plait_reactor *reactors[];
 };
 

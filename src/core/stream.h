@@ -76,7 +76,7 @@ struct plait__stream {
   uint8_t due;
   uint8_t interest; /* what the backend watches */
   uint8_t holds;    /* connection_lost comes when 0; the descriptor is one, the
-                     * thread that copies for stdio another */
+                     * thread that is its peer another */
   bool ready : 1;   /* in the reactor's ready list */
   bool paused : 1;  /* by the protocol */
   bool held : 1;    /* data is held back until a task is done */
@@ -91,6 +91,7 @@ struct plait__stream {
   bool told_drain : 1;  /* draining was called */
   bool published : 1;   /* the slot says that something is queued */
   bool stdio : 1;       /* the peer is the thread that copies */
+  bool background : 1;  /* it is a function on a thread of its own */
   bool wr_end : 1;      /* plait_write_eof() or plait_close() */
   bool tight : 1;       /* the hard limit is below the high-water mark */
 

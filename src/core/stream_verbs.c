@@ -138,12 +138,12 @@ static void verb_set_watermarks(plait_transport *t, uint32_t high_bytes,
     plait__stream_need(s, PLAIT__DUE_RESUME);
 }
 
-static int verb_option(const plait_transport *t, plait__option option,
-                       unsigned value) {
+static int verb_option(const plait_transport *t, bool set, plait_option option,
+                       plait_option_value *value) {
   plait__stream *s = plait__stream_of(t);
   if (s->phase == PLAIT__GONE)
     return PLAIT_ECLOSED;
-  return s->reactor->io->option(&s->socket, option, value);
+  return s->reactor->io->option(&s->socket, set, option, value);
 }
 
 static int verb_fd(const plait_transport *t) {

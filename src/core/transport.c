@@ -175,16 +175,6 @@ void plait_transport_set_watermarks(plait_transport *t, uint32_t high_bytes,
   t->ops->set_watermarks(t, high_bytes, low_bytes);
 }
 
-int plait_transport_set_nodelay(plait_transport *t, bool on) {
-  plait__at_home(t, "plait_transport_set_nodelay");
-  return t->ops->option(t, PLAIT__NODELAY, on);
-}
-
-int plait_transport_set_keepalive(plait_transport *t, unsigned idle_s) {
-  plait__at_home(t, "plait_transport_set_keepalive");
-  return t->ops->option(t, PLAIT__KEEPALIVE, idle_s);
-}
-
 int plait_transport_fd(const plait_transport *t) {
   plait__at_home(t, "plait_transport_fd");
   return t->ops->fd(t);

@@ -8,6 +8,7 @@
 #ifndef PLAIT_CORE_TRANSPORT_H
 #define PLAIT_CORE_TRANSPORT_H
 
+#include <plait/option.h>
 #include <plait/protocol.h>
 #include <plait/timer.h>
 #include <plait/transport.h>
@@ -39,7 +40,9 @@ typedef struct plait__transport_ops {
   size_t (*unsent)(const plait_transport *t);
   void (*set_timeout)(plait_transport *t, uint32_t idle_ms);
   void (*set_watermarks)(plait_transport *t, uint32_t high, uint32_t low);
-  int (*option)(const plait_transport *t, plait__option option, unsigned value);
+  /* Sets it to |value|, or reads it there; what makes sense alone. */
+  int (*option)(const plait_transport *t, bool set, plait_option option,
+                plait_option_value *value);
   int (*names)(const plait_transport *t, bool peer, plait_address *ret);
   int (*fd)(const plait_transport *t);
   void (*stats)(const plait_transport *t, plait_transport_stats *ret);

@@ -140,6 +140,10 @@ void plait__away_lost(plait__stream *s) {
   plait__away_notify(a, &a->lost, plait__away_on_lost);
 }
 
+void *plait__away_jobs(const plait__stream *s) {
+  return &plait__home_away(s)->busy;
+}
+
 bool plait__away_busy(const plait__stream *s) {
   return atomic_load(&plait__home_away(s)->pending) != 0;
 }

@@ -258,14 +258,14 @@ void plait__away_close_socket(plait__stream *s, bool reset) {
   descriptor_unlock(a);
 }
 
-static int verb_option(const plait_transport *t, plait__option option,
-                       unsigned value) {
+static int verb_option(const plait_transport *t, bool set, plait_option option,
+                       plait_option_value *value) {
   plait__away *a = away_of(t);
   plait__stream *s = a->stream;
   descriptor_lock(a);
   int code = s->reactor->io->fd(&s->socket) < 0
                  ? PLAIT_ECLOSED
-                 : s->reactor->io->option(&s->socket, option, value);
+                 : s->reactor->io->option(&s->socket, set, option, value);
   descriptor_unlock(a);
   return code;
 }

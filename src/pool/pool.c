@@ -32,18 +32,17 @@ static void pool_cut(plait__workers *workers) {
   plait__resolver_cut(atomic_load(&pool->resolver));
 }
 
-static unsigned pool_running(plait__workers *workers, const char **ret_name,
-                             bool *ret_young) {
+static int pool_running(plait__workers *workers, const char **ret_name,
+                        bool *ret_young) {
   plait_pool *pool = pool_of(workers);
   const char *task = NULL, *call = NULL;
-  *ret_young = false;
   int tasks = plait__lane_running(&pool->tasks, &task, ret_young);
   int calls = plait__lane_running(&pool->strands, &call, ret_young);
-  *ret_name = task != NULL   ? task
-              : call != NULL ? call
-              : tasks > 0    ? "a task"
-                             : "a strand's call";
-  return tasks + calls > 0 ? (unsigned)(tasks + calls) : 0;
+  if (task != NULL || call != NULL)
+    *ret_name = task != NULL ? task : call;
+  else if (tasks + calls > 0)
+    *ret_name = tasks > 0 ? "a task" : "a strand's call";
+  return tasks + calls;
 }
 
 static void pool_flush(plait__workers *workers, plait__stage *stage) {

@@ -1,6 +1,7 @@
 /* The host: names as they were scripted, signals, no standard input. */
 #include <plait/address.h>
 #include <plait/error.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,10 +168,14 @@ static unsigned host_descriptor_limit(void) {
   return plait__sim_options()->descriptors;
 }
 
-void plait_sim_signal(plait_sim *sim) {
+void plait_sim_raise(plait_sim *sim, int number) {
   (void)sim;
-  plait__sim_trace("signal", 0, 0);
-  plait__sim_signals_send();
+  plait__sim_trace("signal", (uint64_t)number, 0);
+  plait__sim_signal_send(number);
+}
+
+void plait_sim_signal(plait_sim *sim) {
+  plait_sim_raise(sim, SIGINT);
 }
 
 static int host_stdio_open(const plait__os *os,
@@ -193,8 +198,8 @@ static void host_stdio_close(plait__stdio *stdio) {
 const plait__host plait__sim_host = {
     .resolve = host_resolve,
     .descriptor_limit = host_descriptor_limit,
-    .signals_open = plait__sim_signals_open,
-    .signals_close = plait__sim_signals_close,
+    .signal_start = plait__sim_signal_start,
+    .signal_stop = plait__sim_signal_stop,
     .stdio_open = host_stdio_open,
     .stdio_finish = host_stdio_finish,
     .stdio_close = host_stdio_close,

@@ -8,7 +8,7 @@
 enum { LOOP_NS = 1000 }; /* that a batch takes */
 
 static struct {
-  plait__loop *first;  /* of those that want signals */
+  plait__loop *first;
   unsigned dispatched; /* the most */
 } loops;
 
@@ -22,13 +22,19 @@ int plait__sim_loop_new(plait_reactor *reactor, plait__loop **ret) {
     return PLAIT_ENOMEM;
   loop->reactor = reactor;
   loop->deadline_ns = UINT64_MAX;
+  loop->next = loops.first;
+  loops.first = loop;
   *ret = loop;
   return 0;
 }
 
 void plait__sim_loop_free(plait__loop *loop) {
+  plait__loop **at = &loops.first;
   if (loop == NULL)
     return;
+  while (*at != loop)
+    at = &(*at)->next;
+  *at = loop->next;
   plait__sim_trace("os.loop_free", 0, 0);
   while (plait__sim_net_dispatch(loop, loop->reactor))
     continue;
@@ -86,10 +92,13 @@ void plait__sim_loops_open(void) {
 }
 
 static bool loop_take_signals(plait__loop *loop) {
-  bool any = loop->signals > 0;
-  for (; loop->signals > 0; loop->signals--)
-    if (loop->signal != NULL)
-      loop->signal(loop->signal_arg);
+  bool any = loop->signalled;
+  loop->signalled = false;
+  for (int number = 1; any && number <= PLAIT__SIGNALS; number++)
+    while (loop->waiting[number] > 0) {
+      loop->waiting[number]--;
+      plait__signal(loop->reactor, number);
+    }
   return any;
 }
 
@@ -134,32 +143,33 @@ void plait__sim_loop_run(plait__loop *loop) {
 
 /* ---- signals ------------------------------------------------------------- */
 
-int plait__sim_signals_open(plait__loop *loop, void (*fn)(void *arg),
-                            void *arg) {
+static uint64_t signal_bit(int number) {
+  return UINT64_C(1) << (number - 1);
+}
+
+int plait__sim_signal_start(plait__loop *loop, int number) {
   plait__sim_point();
-  bool fails = plait__sim_fails("host.signals_open", 0);
-  plait__sim_trace("host.signals_open", 0, fails);
+  bool fails = plait__sim_fails("host.signal_start", 0);
+  plait__sim_trace("host.signal_start", (uint64_t)number, fails);
   if (fails)
     return PLAIT_ENOMEM;
-  loop->signal = fn;
-  loop->signal_arg = arg;
-  loop->signals = 0;
-  loop->next = loops.first;
-  loops.first = loop;
+  loop->wanted |= signal_bit(number);
   return 0;
 }
 
-void plait__sim_signals_close(plait__loop *loop) {
-  plait__loop **at = &loops.first;
-  while (*at != loop)
-    at = &(*at)->next;
-  *at = loop->next;
-  loop->signal = NULL;
+void plait__sim_signal_stop(plait__loop *loop, int number) {
+  plait__sim_trace("host.signal_stop", (uint64_t)number, 0);
+  loop->wanted &= ~signal_bit(number);
+  loop->waiting[number] = 0;
 }
 
-void plait__sim_signals_send(void) {
+void plait__sim_signal_send(int number) {
   for (plait__loop *loop = loops.first; loop != NULL; loop = loop->next) {
-    loop->signals++;
+    if ((loop->wanted & signal_bit(number)) == 0)
+      continue;
+    if (loop->waiting[number] < UINT8_MAX)
+      loop->waiting[number]++;
+    loop->signalled = true;
     loop_go_on(loop);
   }
 }

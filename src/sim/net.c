@@ -103,6 +103,62 @@ int plait_sim_pair(plait_sim *sim, int ret_fds[2]) {
                    : plait__fail(code, "sim: pair: %s", plait_strerror(code));
 }
 
+static int net_pair_of(int ret_fds[2]) {
+  plait__sim_point();
+  int code = plait__sim_fails("io.pair", 0) ? PLAIT_EMFILE : net_pair(ret_fds);
+  return (int)net_trace("io.pair", 0, code);
+}
+
+static size_t net_hang_up(int fd) {
+  plait__sim_point();
+  plait__sim_socket *s = plait__sim_descriptor_of(fd);
+  return (size_t)net_trace("io.hang_up", (uint64_t)fd,
+                           (ptrdiff_t)plait__sim_stream_hang_up(s));
+}
+
+/* ---- threads that block -------------------------------------------------- */
+
+/* Until something of |s| changes, or is there already. */
+static void net_await(plait__sim_socket *s, unsigned interest) {
+  s->interest = interest;
+  s->sleeper = plait__sim_self();
+  if (plait__sim_socket_events(s) != 0)
+    plait__sim_turn();
+  else
+    plait__sim_park("reads or writes", UINT64_MAX);
+  s->sleeper = NULL;
+  s->interest = 0;
+}
+
+ptrdiff_t plait_sim_read(plait_sim *sim, int fd, void *buffer, size_t len) {
+  plait__sim_socket *s = plait__sim_descriptor_of(fd);
+  ptrdiff_t n;
+  (void)sim;
+  plait__sim_point();
+  while ((n = plait__sim_stream_read(s, buffer, len)) == PLAIT_EAGAIN)
+    net_await(s, PLAIT__READABLE);
+  return net_trace("read", (uint64_t)fd, n);
+}
+
+ptrdiff_t plait_sim_write(plait_sim *sim, int fd, const void *data,
+                          size_t len) {
+  plait__sim_socket *s = plait__sim_descriptor_of(fd);
+  size_t written = 0;
+  (void)sim;
+  plait__sim_point();
+  while (written < len) {
+    plait__iovec v = {(const uint8_t *)data + written, len - written};
+    ptrdiff_t n = plait__sim_stream_write(s, &v, 1);
+    if (n > 0)
+      written += (size_t)n;
+    else if (n == PLAIT_EAGAIN)
+      net_await(s, PLAIT__WRITABLE);
+    else
+      return net_trace("write", (uint64_t)fd, n);
+  }
+  return net_trace("write", (uint64_t)fd, (ptrdiff_t)written);
+}
+
 /* ---- sockets ------------------------------------------------------------- */
 
 static int net_attach(plait__loop *loop, plait__socket *socket, int fd) {
@@ -207,16 +263,20 @@ static int net_names(int fd, bool peer, plait_address *ret) {
   return (int)net_trace("io.names", net_fd(s), code);
 }
 
-static int net_option(plait__socket *socket, plait__option option,
-                      unsigned value) {
+/* It keeps what it is told, and does nothing about it. */
+static int net_option(plait__socket *socket, bool set, plait_option option,
+                      plait_option_value *value) {
   plait__sim_point();
-  const plait__sim_socket *s = plait__sim_socket_of(socket);
-  int code = 0;
-  (void)value;
-  if (plait__sim_fails("io.option", 0))
-    code = PLAIT_EINVAL;
-  else if (s->local)
-    code = PLAIT_ENOTSUP;
+  plait__sim_socket *s = plait__sim_socket_of(socket);
+  int code = plait__sim_fails("io.option", 0) ? PLAIT_EINVAL : 0;
+  plait__sim_option *o = &s->options[option];
+  if (code == 0 && set) {
+    *o = (plait__sim_option){value->number, value->on};
+    code = value->type == PLAIT_OPTION_IS_TEXT ? PLAIT_ENOTSUP : 0;
+  } else if (code == 0) {
+    value->number = o->number;
+    value->on = o->on;
+  }
   return (int)net_trace("io.option", option, code);
 }
 
@@ -243,6 +303,8 @@ const plait__io plait__sim_io = {
     .connect = net_connect,
     .finish_connect = net_finish_connect,
     .adopt = net_adopt,
+    .pair = net_pair_of,
+    .hang_up = net_hang_up,
     .attach = net_attach,
     .fd = net_fd_of,
     .interest = net_interest,

@@ -77,6 +77,12 @@ typedef enum plait__sim_state {
 
 typedef struct plait__sim_socket plait__sim_socket;
 
+/* A value that was set. */
+typedef struct plait__sim_option {
+  uint32_t number;
+  bool on;
+} plait__sim_option;
+
 /* What the owner has of a socket. */
 typedef struct plait__sim_head {
   plait__socket base;
@@ -89,18 +95,21 @@ struct plait__sim_socket {
   bool local;     /* UNIX */
   plait_address name, peer_name;
   plait__sim_link all;
+  plait__sim_option options[PLAIT_OPTION_ERROR];
 
   /* Attached. */
   plait__loop *loop; /* NULL: it is not */
   plait__socket *owner;
   unsigned interest;
-  plait__sim_link place; /* in loop->ready, or in loop->closed */
+  plait__sim_link place;     /* in loop->ready, or in loop->closed */
+  plait_sim_thread *sleeper; /* not attached: a thread that waits for it */
 
   /* An end of a stream. */
   plait__sim_socket *peer; /* NULL: it is closed, or was never there */
   plait__sim_way in;
   size_t astray; /* bytes sent to a peer that is not there */
   bool shut;     /* sends no more */
+  bool hung_up;  /* nor takes any more, though it is open */
   bool ended;    /* the peer's end has come */
   bool gone;     /* and with it that it takes no more */
   bool dead;     /* reset, or never connected */
@@ -161,6 +170,8 @@ ptrdiff_t plait__sim_stream_read(plait__sim_socket *s, void *buffer,
 ptrdiff_t plait__sim_stream_write(plait__sim_socket *s, const plait__iovec *v,
                                   size_t n);
 int plait__sim_stream_shut(plait__sim_socket *s);
+/* Both directions end; answers how many bytes nobody has read. */
+size_t plait__sim_stream_hang_up(plait__sim_socket *s);
 /* Why it broke, if nobody was told yet; 0 from then on. */
 int plait__sim_stream_take_error(plait__sim_socket *s);
 size_t plait__sim_stream_unacked(const plait__sim_socket *s);

@@ -194,11 +194,10 @@ void plait__sim_loop_stop(plait__loop *loop);
 void plait__sim_loop_free(plait__loop *loop);
 void plait__sim_wake(plait__loop *loop);
 void plait__sim_arm(plait__loop *loop, uint64_t deadline_ns);
-int plait__sim_signals_open(plait__loop *loop, void (*fn)(void *arg),
-                            void *arg);
-void plait__sim_signals_close(plait__loop *loop);
-/* To every loop that wants them. */
-void plait__sim_signals_send(void);
+int plait__sim_signal_start(plait__loop *loop, int number);
+void plait__sim_signal_stop(plait__loop *loop, int number);
+/* To every loop that wants it. */
+void plait__sim_signal_send(int number);
 
 void plait__sim_names_close(void);
 
@@ -231,11 +230,11 @@ struct plait__loop {
   plait_sim_thread *thread; /* that runs it; NULL: none does */
   uint64_t deadline_ns;
   bool woken, stopped;
-  bool stirred;     /* since it last looked what there is to do */
-  unsigned signals; /* that wait */
-  void (*signal)(void *arg);
-  void *signal_arg;
-  plait__loop *next;             /* of those that want signals */
+  bool stirred;    /* since it last looked what there is to do */
+  uint64_t wanted; /* signals, as bits */
+  uint8_t waiting[PLAIT__SIGNALS + 1]; /* how many of each have come */
+  bool signalled;
+  plait__loop *next;             /* of all */
   plait__sim_link ready, closed; /* sockets: ready.c's */
 };
 

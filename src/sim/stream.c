@@ -206,7 +206,7 @@ ptrdiff_t plait__sim_stream_write(plait__sim_socket *s, const plait__iovec *v,
     return PLAIT_EAGAIN;
   if (s->error != 0)
     return plait__sim_stream_take_error(s);
-  if (s->dead || s->shut || (s->local && s->peer == NULL))
+  if (s->dead || s->shut || (s->local && (s->peer == NULL || s->peer->hung_up)))
     return PLAIT_EPIPE;
   if (plait__sim_fails("io.writev", 0))
     return stream_break(s);
@@ -229,6 +229,15 @@ int plait__sim_stream_shut(plait__sim_socket *s) {
   s->shut = true;
   plait__sim_socket_changed(s);
   return 0;
+}
+
+/* What is on its way is not read either. */
+size_t plait__sim_stream_hang_up(plait__sim_socket *s) {
+  size_t unread = s->in.arrived + s->in.flying;
+  if (stream_reaches(s->peer))
+    stream_send(s->peer, PLAIT__SIM_GONE, 0, plait__sim_latency_ns());
+  s->shut = s->hung_up = true;
+  return unread;
 }
 
 size_t plait__sim_stream_unacked(const plait__sim_socket *s) {

@@ -61,10 +61,7 @@ struct plait__loop {
   /* In milliseconds of uv_now(), UINT64_MAX for never: what arm() asked for,
    * and what |timer| is set to, which is never later. */
   uint64_t deadline_ms, timer_ms;
-  uv_signal_t interrupt, terminate; /* once |has_signals| */
-  bool has_signals;
-  void (*signal_fn)(void *arg);
-  void *signal_arg;
+  struct plait__uv_signal *signals; /* that were ever caught */
 };
 
 int plait__uv_loop_new(plait_reactor *reactor, plait__loop **ret);
@@ -76,8 +73,10 @@ void plait__uv_arm(plait__loop *loop, uint64_t deadline_ns);
 
 /* ---- signal.c ------------------------------------------------------------ */
 
-int plait__uv_signals_open(plait__loop *loop, void (*fn)(void *arg), void *arg);
+int plait__uv_signal_start(plait__loop *loop, int number);
+void plait__uv_signal_stop(plait__loop *loop, int number);
 void plait__uv_signals_close(plait__loop *loop);
+void plait__uv_signals_free(plait__loop *loop); /* once they are closed */
 
 /* ---- socket.c: a descriptor under a uv_poll_t ---------------------------- */
 
@@ -133,12 +132,14 @@ ptrdiff_t plait__uv_writev(plait__socket *socket, const plait__iovec *v,
 int plait__uv_shut_wr(plait__socket *socket);
 size_t plait__uv_unacked(plait__socket *socket);
 size_t plait__uv_unread(plait__socket *socket);
+int plait__uv_pair(int ret_fds[2]);
+size_t plait__uv_hang_up(int fd);
 
 /* ---- option.c ------------------------------------------------------------ */
 
 int plait__uv_names(int fd, bool peer, plait_address *ret);
-int plait__uv_option(plait__socket *socket, plait__option option,
-                     unsigned value);
+int plait__uv_option(plait__socket *socket, bool set, plait_option option,
+                     plait_option_value *value);
 /* setsockopt() of an int. */
 int plait__uv_set(int fd, int level, int name, int value);
 

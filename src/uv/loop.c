@@ -129,10 +129,7 @@ void plait__uv_loop_stop(plait__loop *loop) {
 }
 
 void plait__uv_loop_free(plait__loop *loop) {
-  if (loop->has_signals) {
-    uv_close((uv_handle_t *)&loop->interrupt, NULL);
-    uv_close((uv_handle_t *)&loop->terminate, NULL);
-  }
+  plait__uv_signals_close(loop);
   uv_close((uv_handle_t *)&loop->check, NULL);
   uv_close((uv_handle_t *)&loop->prepare, NULL);
   uv_close((uv_handle_t *)&loop->idle, NULL);
@@ -148,6 +145,7 @@ void plait__uv_loop_free(plait__loop *loop) {
   assert(rc == 0);
   (void)rc;
   plait__uv_polls_free(loop);
+  plait__uv_signals_free(loop);
   plait__uv_alloc(loop, 0, "loop");
 }
 

@@ -6,6 +6,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(plait__iovec) == sizeof(struct iovec), "cast below");
 _Static_assert(offsetof(plait__iovec, data) == offsetof(struct iovec, iov_base),
@@ -58,9 +59,34 @@ size_t plait__uv_unacked(plait__socket *socket) {
 }
 
 /* The peer's FIN is not counted. */
-size_t plait__uv_unread(plait__socket *socket) {
+static size_t stream_unread(int fd) {
   int in = 0;
-  if (ioctl(plait__uv_socket_of(socket)->fd, FIONREAD, &in) || in < 0)
+  if (ioctl(fd, FIONREAD, &in) || in < 0)
     in = 0;
   return (size_t)in;
+}
+
+size_t plait__uv_unread(plait__socket *socket) {
+  return stream_unread(plait__uv_socket_of(socket)->fd);
+}
+
+/* ---- pairs --------------------------------------------------------------- */
+
+int plait__uv_pair(int ret_fds[2]) {
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret_fds))
+    return -errno;
+  int rc = plait__uv_adopt(ret_fds[0], false); /* which makes it non-blocking */
+  if (!rc)
+    return 0;
+  (void)close(ret_fds[0]);
+  (void)close(ret_fds[1]);
+  return rc;
+}
+
+/* Nothing comes any more when it is counted. */
+size_t plait__uv_hang_up(int fd) {
+  (void)shutdown(fd, SHUT_RD);
+  size_t unread = stream_unread(fd);
+  (void)shutdown(fd, SHUT_WR);
+  return unread;
 }

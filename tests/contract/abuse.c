@@ -227,7 +227,7 @@ static void timers_of_nothing_starve_nobody(struct world *w) {
 const struct behaviour abuse_behaviours[] = {
     {"every_send_obeys_the_mark", every_send_obeys_the_mark,
      ON_STREAMS | ON_BOTH},
-    {"single_bytes_are_merged", single_bytes_are_merged, ON_STREAMS | ON_BOTH},
+    {"single_bytes_are_merged", single_bytes_are_merged, ON_SOCKETS | ON_BOTH},
     {"no_length_overflows", no_length_overflows, ON_STREAMS | ON_KERNEL},
     {"broken_pipe_is_no_signal", broken_pipe_is_no_signal,
      ON_STREAMS | ON_KERNEL},

@@ -23,7 +23,8 @@ const struct behaviour *contract_behaviour(unsigned i) {
 
 bool contract_applies(const struct behaviour *b, enum medium medium,
                       unsigned backend) {
-  return (b->where & 1u << medium) != 0 && (b->where & backend) != 0;
+  return (b->where & 1u << medium) != 0 && (b->where & backend) != 0 &&
+         (medium != MEDIUM_BACKGROUND || backend == ON_KERNEL);
 }
 
 void contract_print_table(unsigned backend, const struct contract_mode *modes,

@@ -307,7 +307,7 @@ const struct behaviour lifetime_behaviours[] = {
     {"listener_closed_without_run", listener_closed_without_run,
      ON_LISTENERS | ON_BOTH},
     {"connector_stop_in_made", connector_stop_in_made, ON_LISTENERS | ON_BOTH},
-    {"connection_without_run", connection_without_run, ON_STREAMS | ON_BOTH},
+    {"connection_without_run", connection_without_run, ON_SOCKETS | ON_BOTH},
     {"server_refuses", server_refuses, ON_LISTENERS | ON_BOTH},
     {"client_refuses", client_refuses, ON_LISTENERS | ON_BOTH},
     {"build_chooses", build_chooses, ON_STREAMS | ON_BOTH},

@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 #include "core/runtime.h"
+#include "support/relay.h"
 #include "support/require.h"
 
 enum { WORLD_DEADLINE_S = 60 };
 
-const char *const medium_names[MEDIA] = {"tcp", "unix", "pair"};
+const char *const medium_names[MEDIA] = {"tcp", "unix", "pair", "bg"};
 
 /* ---- the kernel ----------------------------------------------------------*/
 
@@ -149,7 +150,7 @@ void world_client_endpoint(const struct world *w, const char *listening,
 }
 
 void world_listen(struct world *w) {
-  if (w->medium == MEDIUM_PAIR)
+  if (w->medium == MEDIUM_PAIR || w->medium == MEDIUM_BACKGROUND)
     return;
   char endpoint[128];
   world_listen_endpoint(w, endpoint, sizeof endpoint);
@@ -167,6 +168,13 @@ static void world_adopt(struct world *w, unsigned i, int fd,
   require(code == 0, "adopt: %s", plait_error_detail());
 }
 
+static void world_relay(struct world *w, unsigned i, int fd,
+                        plait_factory *factory) {
+  plait_reactor *reactor = plait_runtime_reactor(w->runtime, i % w->reactors);
+  int code = plait_background(reactor, relay, (void *)(intptr_t)fd, factory);
+  require(code == 0, "background: %s", plait_error_detail());
+}
+
 /* Both ends on different reactors, if there are several. */
 void world_connect(struct world *w, unsigned connections) {
   for (unsigned i = 0; i < connections; i++) {
@@ -175,6 +183,13 @@ void world_connect(struct world *w, unsigned connections) {
       w->backend->pair(fds);
       world_adopt(w, i, fds[0], &w->server.factory);
       world_adopt(w, i + 1, fds[1], &w->client.factory);
+      continue;
+    }
+    if (w->medium == MEDIUM_BACKGROUND) {
+      int fds[2];
+      w->backend->pair(fds);
+      world_relay(w, i, fds[0], &w->server.factory);
+      world_relay(w, i + 1, fds[1], &w->client.factory);
       continue;
     }
     plait_connect_options options = {

@@ -15,7 +15,8 @@
 #include "support/leak.h"
 #include "support/spy.h"
 
-enum medium { MEDIUM_TCP, MEDIUM_UNIX, MEDIUM_PAIR, MEDIA };
+/* BACKGROUND: a pair of background functions, each the peer of one end. */
+enum medium { MEDIUM_TCP, MEDIUM_UNIX, MEDIUM_PAIR, MEDIUM_BACKGROUND, MEDIA };
 
 extern const char *const medium_names[MEDIA];
 
