@@ -17,6 +17,7 @@
 #include <plait/netstring.h>
 #include <plait/pool.h>
 #include <plait/prefixed.h>
+#include <plait/process.h>
 #include <plait/protocol.h>
 #include <plait/reactor.h>
 #include <plait/resolver.h>

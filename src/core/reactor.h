@@ -49,6 +49,7 @@ struct plait_reactor {
   plait__acceptor *acceptors;
   plait_listener *listeners; /* that were made on this reactor */
   plait_connector *connectors;
+  struct plait__child *children; /* the pool's */
   plait__cookie *cookies;
   plait__mail drain; /* to itself, once it is to stop */
   plait__alarm grace;

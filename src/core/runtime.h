@@ -24,6 +24,9 @@ typedef struct plait__stage {
 typedef struct plait__workers {
   /* The grace is over: nothing more begins.  On the first reactor. */
   void (*cut)(struct plait__workers *workers);
+  /* |reactor| begins to drain; its grace is over.  Its thread. */
+  void (*drain)(struct plait__workers *workers, plait_reactor *reactor);
+  void (*cut_here)(struct plait__workers *workers, plait_reactor *reactor);
   /* How many references to the runtime the jobs account for that run;
    * |ret_name| is the name of one, |ret_young| says that one has run for less
    * than PLAIT__STUCK_MS.  Any thread. */
