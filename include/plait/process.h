@@ -202,6 +202,32 @@ PLAIT_EXTERN int plait_process_signal(plait_process *p, int number);
  * until it ends.  If it has not started, it does not. */
 PLAIT_EXTERN void plait_process_close(plait_process *p);
 
+/* ---- programs behind a listener ------------------------------------------
+ *
+ * As inetd(8) has it: each connection is the standard input and output of a
+ * child of its own, which reads and writes the socket itself.
+ *
+ *     plait_inetd_init(&inetd, &options);
+ *     plait_listen(runtime, "tcp:7", &inetd.factory, NULL, NULL);
+ *
+ * plait closes its own descriptor without a word to the peer, and has the
+ * connection until the child was reaped; limits.connections_max says how many
+ * there are at once. */
+
+typedef struct plait_inetd plait_inetd;
+
+struct plait_inetd {
+  plait_factory factory; /* first; its connections run on reactors */
+  /* Yours, for as long as the factory.  |fds| may name others than 0 and 1, but
+   * no pipes; 2 is ours if it does not. */
+  const plait_process_options *options;
+  /* Optional, after plait_inetd_init(): a child has ended, or did not start. */
+  void (*ended)(plait_inetd *inetd, const plait_process_end *end);
+};
+
+PLAIT_EXTERN void plait_inetd_init(plait_inetd *inetd,
+                                   const plait_process_options *options);
+
 PLAIT_END
 
 #endif
