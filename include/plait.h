@@ -21,6 +21,7 @@
 #include <plait/option.h>
 #include <plait/pool.h>
 #include <plait/prefixed.h>
+#include <plait/process.h>
 #include <plait/protocol.h>
 #include <plait/reactor.h>
 #include <plait/resolver.h>

@@ -28,7 +28,7 @@ declared() {
     }
     print code
   }' include/plait.h include/plait/*.h |
-    sed -E 's/^([[:space:]]*)X\(([A-Z]+),/\1PLAIT_\2 (/'
+    sed -E 's/^([[:space:]]*)X\(([A-Z0-9]+),/\1PLAIT_\2 (/'
 }
 
 work=$(mktemp -d) || exit 1

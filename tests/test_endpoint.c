@@ -107,6 +107,10 @@ static const good_case good_clients[] = {
     {"unix:/run/x.sock", "unix unix:/run/x.sock", "unix:/run/x.sock"},
     {"unix:/x:timeout=86400", "unix unix:/x timeout 86400000", "unix:/x"},
     {"stdio:", "stdio", "stdio:"},
+    {"process:/bin/cat", "process '/bin/cat'", "process:/bin/cat"},
+    {"process:timeout=2:arg=-c:/bin/a\\:b:arg=x\\:y=z:arg=:arg=\\=",
+     "process '/bin/a:b' '-c' 'x:y=z' '' '=' timeout 2000",
+     "process:/bin/a\\:b:arg=-c:arg=x\\:y=z:arg=:arg=="},
 };
 
 typedef struct side {
@@ -139,7 +143,8 @@ static const char *describe_place(const plait__endpoint *e, char *buffer,
 /* Everything that |e| says, in a line of |buffer|. */
 static const char *describe(const plait__endpoint *e, char *buffer,
                             size_t size) {
-  static const char *const kinds[] = {"tcp", "tcp6", "unix", "fd", "stdio"};
+  static const char *const kinds[] = {"tcp", "tcp6",  "unix",
+                                      "fd",  "stdio", "process"};
   char address[PLAIT__ENDPOINT_TEXT_MAX];
   FILE *out = fmemopen(buffer, size, "w");
 
@@ -147,6 +152,10 @@ static const char *describe(const plait__endpoint *e, char *buffer,
   fputs(kinds[e->kind], out);
   if (e->host[0] != '\0' || e->address.family != PLAIT_NO_ADDRESS)
     fputs(describe_place(e, address, sizeof address), out);
+  const char *word = e->program;
+  for (unsigned i = 0; e->kind == PLAIT__KIND_PROCESS && i <= e->arg_count;
+       i++, word += strlen(word) + 1)
+    fprintf(out, " '%s'", word);
   if (e->kind == PLAIT__KIND_FD)
     fprintf(out, " %d", e->fd);
   if (e->dual)
@@ -178,6 +187,8 @@ static void check_round_trip(const side *s, const plait__endpoint *e) {
   ck_assert_str_eq(again.host, e->host);
   ck_assert_str_eq(again.service, e->service);
   ck_assert_int_eq(again.fd, e->fd);
+  ck_assert_uint_eq(again.arg_count, e->arg_count);
+  ck_assert_mem_eq(again.program, e->program, sizeof again.program);
   ck_assert(again.dual == e->dual);
   ck_assert_str_eq(s->text(&again, second), first);
 }
@@ -216,6 +227,7 @@ typedef struct bad_case {
 #define SERVER_UNIX "unix:/run/x.sock:mode=660"
 #define CLIENT_TCP "tcp:www.example.net:80:timeout=0.5"
 #define CLIENT_UNIX "unix:/run/x.sock:timeout=5"
+#define CLIENT_PROCESS "process:/bin/cat:arg=-n"
 #define TOO_MANY                                                               \
   " is one too many; ':' within a value is written '\\:', as in \\:\\:1"
 
@@ -319,12 +331,13 @@ static const bad_case bad_servers[] = {
 };
 
 static const bad_case bad_clients[] = {
-    {"", "type: \"\" is none of tcp, unix, stdio", CLIENT_TCP},
-    {"udp:1", "type: \"udp\" is none of tcp, unix, stdio", CLIENT_TCP},
+    {"", "type: \"\" is none of tcp, unix, process, stdio", CLIENT_TCP},
+    {"udp:1", "type: \"udp\" is none of tcp, unix, process, stdio", CLIENT_TCP},
     {"tcp6:80",
-     "type: \"tcp6\" can only listen; these connect: tcp, unix, stdio",
+     "type: \"tcp6\" can only listen; these connect: tcp, unix, process, stdio",
      CLIENT_TCP},
-    {"fd:3", "type: \"fd\" can only listen; these connect: tcp, unix, stdio",
+    {"fd:3",
+     "type: \"fd\" can only listen; these connect: tcp, unix, process, stdio",
      CLIENT_TCP},
     {"tcp:", "host: missing", CLIENT_TCP},
     {"tcp:1.2.3.4", "port: missing", CLIENT_TCP},
@@ -377,6 +390,12 @@ static const bad_case bad_clients[] = {
     {"unix:/x:bindAddress=1",
      "key: \"bindAddress\" is unknown; the keys of unix are timeout",
      CLIENT_UNIX},
+    {"process:", "program: missing", CLIENT_PROCESS},
+    {"process::arg=x", "program: empty", CLIENT_PROCESS},
+    {"process:/bin/cat:-n", "argument: \"-n\"" TOO_MANY, CLIENT_PROCESS},
+    {"process:/bin/cat:env=x",
+     "key: \"env\" is unknown; the keys of process are timeout, arg",
+     CLIENT_PROCESS},
     {"stdio:timeout=5", "key: \"timeout\" is unknown; stdio has no keys",
      "stdio:"},
 };

@@ -13,6 +13,7 @@
 
 /* X(name, value, text) */
 #define PLAIT_ERROR_MAP(X)                                                     \
+  X(E2BIG, -E2BIG, "arguments or environment too long")                        \
   X(EACCES, -EACCES, "permission denied")                                      \
   X(EADDRINUSE, -EADDRINUSE, "address already in use")                         \
   X(EADDRNOTAVAIL, -EADDRNOTAVAIL, "address not available here")               \
@@ -21,6 +22,7 @@
   X(EBADF, -EBADF, "bad descriptor")                                           \
   X(EBUSY, -EBUSY, "still busy")                                               \
   X(ECANCELED, -ECANCELED, "canceled")                                         \
+  X(ECHILD, -ECHILD, "somebody else took the end of the child")                \
   X(ECONNABORTED, -ECONNABORTED, "connection aborted")                         \
   X(ECONNREFUSED, -ECONNREFUSED, "connection refused")                         \
   X(ECONNRESET, -ECONNRESET, "connection reset by peer")                       \
@@ -33,11 +35,14 @@
   X(ENFILE, -ENFILE, "too many open descriptors in this system")               \
   X(ENOBUFS, -ENOBUFS, "no buffer space left")                                 \
   X(ENOENT, -ENOENT, "no such file or directory")                              \
+  X(ENOEXEC, -ENOEXEC, "not a program this system runs")                       \
   X(ENOMEM, -ENOMEM, "out of memory")                                          \
+  X(ENOTDIR, -ENOTDIR, "not a directory")                                      \
   X(ENOTSOCK, -ENOTSOCK, "not a socket")                                       \
   X(ENOTSUP, -ENOTSUP, "not supported here")                                   \
   X(EPERM, -EPERM, "operation not permitted")                                  \
   X(EPIPE, -EPIPE, "broken pipe")                                              \
+  X(ESRCH, -ESRCH, "no such process")                                          \
   X(ETIMEDOUT, -ETIMEDOUT, "timed out in the network")                         \
   X(EOF, -5001, "the peer closed the connection")                              \
   X(EFRAME, -5002, "malformed or too long frame")                              \
@@ -52,7 +57,8 @@
   X(EENDPOINT, -5011, "malformed endpoint")                                    \
   X(ETRUNCATED, -5012, "the input ended inside a frame")                       \
   X(ENOTFOUND, -5013, "no such name or address")                               \
-  X(ETEMPORARY, -5014, "name servers could not say")
+  X(ETEMPORARY, -5014, "name servers could not say")                           \
+  X(ECHILDFAILED, -5015, "the child process failed")
 
 #define PLAIT_ERROR_ENUM_(name, value, text) PLAIT_##name = (value),
 enum plait_error { PLAIT_ERROR_MAP(PLAIT_ERROR_ENUM_) PLAIT_OK = 0 };

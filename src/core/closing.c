@@ -11,6 +11,8 @@
  * it reads would otherwise block our queue for ever, and closing over unread
  * input would reset the connection and lose what we sent.
  *
+ * Nor is there a peer's end to wait for where a pipe goes but one way.
+ *
  * The peer of a stdio stream is our own thread, which reads on over such a
  * reset: nothing is lingered for.  What it has yet to copy out is waited for in
  * GONE, where the thread is a hold; there an abort ends that wait.  A background
@@ -97,6 +99,8 @@ static void enter_gone(plait__stream *s, bool reset) {
     finish_stdio(s, reset);
   if (s->background)
     plait__background_gone(s);
+  if (s->mated)
+    s->mate->closed(s->mate, reset);
   if (plait__stream_is_away(s))
     plait__away_close_socket(s, reset);
   else
@@ -108,6 +112,8 @@ void plait__closing(plait__stream *s, plait__closing_event event, int code) {
   if (to == STAY) {
     if (s->stdio && from == PLAIT__GONE && event == PLAIT__ON_ABORT)
       finish_stdio(s, true);
+    if (s->mated && from == PLAIT__GONE && event == PLAIT__ON_ABORT)
+      s->mate->closed(s->mate, true);
     return;
   }
   if (event == PLAIT__ON_LATE)
@@ -131,8 +137,9 @@ void plait__closing_check(plait__stream *s) {
     return;
   if (s->queue.bytes == 0)
     plait__closing(s,
-                   s->rd_end || s->stdio || s->background ? PLAIT__ON_DONE
-                                                          : PLAIT__ON_SENT,
+                   s->rd_end || s->stdio || s->background || s->one_way
+                       ? PLAIT__ON_DONE
+                       : PLAIT__ON_SENT,
                    0);
   else if (!plait__alarm_is_set(&s->alarm))
     plait__timeout_flush(s);

@@ -199,7 +199,7 @@ void plait__finder_found(plait__finder *finder, int code,
   if (c->failure.code != 0) /* stopped, or late */
     connector_fail(c);
   else if (code != 0)
-    connector_fail_at(c, "resolve", code);
+    connector_fail_at(c, c->finder->step, code);
   else
     connector_race(c, addresses, count);
 }
@@ -210,7 +210,7 @@ static void connector_give_up(plait_connector *c, int code) {
     plait__race_stop(&c->race, code);
     connector_race_lost(&c->race);
   } else if (c->failure.code == 0) { /* else it waits for |found| already */
-    c->failure = (plait__failure){.code = code, .step = "resolve"};
+    c->failure = (plait__failure){.code = code, .step = c->finder->step};
     c->finder->ops->cancel(c->finder);
   }
 }
@@ -239,7 +239,7 @@ static void connector_start(plait_connector *c) {
   c->state = CONNECTOR_LOOKS;
   int code = c->finder->ops->start(c->finder);
   if (code != 0)
-    connector_fail_at(c, "resolve", code);
+    connector_fail_at(c, c->finder->step, code);
 }
 
 /* ---- the connection ------------------------------------------------------ */
@@ -271,16 +271,14 @@ static void connector_let_go(plait_connector *c) {
 }
 
 /* User code may stop |c| while its protocol is being made. */
-static void connector_race_won(plait__race *race, plait__stream *s,
-                               const plait_address *peer) {
-  plait_connector *c = connector_of_race(race);
+static void connector_made(plait_connector *c, plait__stream *s,
+                           const plait_address *peer) {
   c->state = CONNECTOR_OPENS;
   plait__reactor_unalarm(c->reactor, &c->alarm);
   plait__backoff_made(&c->backoff);
   c->made_ms = plait__reactor_clock(c->reactor);
   if (plait__backoff_is_on(&c->backoff))
     connector_hold_on(c, s);
-  s->interest = PLAIT__WRITABLE; /* as it was watched */
   plait__factory_count(c->factory);
   int code = plait__stream_open(s, c->factory, peer);
   if (code != 0) {
@@ -293,6 +291,23 @@ static void connector_race_won(plait__race *race, plait__stream *s,
   } else {
     c->state = CONNECTOR_CONNECTED;
   }
+}
+
+static void connector_race_won(plait__race *race, plait__stream *s,
+                               const plait_address *peer) {
+  s->interest = PLAIT__WRITABLE; /* as it was watched */
+  connector_made(connector_of_race(race), s, peer);
+}
+
+void plait__finder_connected(plait__finder *finder, plait__stream *s) {
+  plait_connector *c = finder->connector;
+  static const plait_address nobody;
+  if (c->failure.code == 0) {
+    connector_made(c, s, &nobody);
+    return;
+  }
+  plait__closing(s, PLAIT__ON_ABORT, c->failure.code); /* stopped, or late */
+  connector_fail(c);
 }
 
 /* ---- stopping ------------------------------------------------------------ */

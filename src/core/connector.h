@@ -23,12 +23,16 @@ typedef struct plait__finder_ops {
 
 struct plait__finder {
   const plait__finder_ops *ops;
+  const char *step;           /* what it does, for messages: "resolve" */
   plait_connector *connector; /* filled in by the core */
 };
 
 /* |count| is at least 1 if |code| is 0. */
 void plait__finder_found(plait__finder *finder, int code,
                          const plait_address *addresses, size_t count);
+
+/* Instead: it has made a connection itself, |s|, which nothing watches. */
+void plait__finder_connected(plait__finder *finder, plait__stream *s);
 
 typedef struct plait__connect_spec {
   plait__finder *finder; /* the connector's, whatever happens; NULL: |peer| */

@@ -211,6 +211,55 @@ typedef struct plait__found {
   char *canonical; /* or the name of the address */
 } plait__found;
 
+/* What one descriptor of a child is. */
+typedef enum plait__spawn_kind {
+  PLAIT__SPAWN_NULL,    /* /dev/null */
+  PLAIT__SPAWN_READS,   /* a pipe that the child reads from */
+  PLAIT__SPAWN_WRITES,  /* one that it writes to */
+  PLAIT__SPAWN_SOCKET,  /* one end of a pair */
+  PLAIT__SPAWN_PTY,     /* a pseudo-terminal, which controls the child */
+  PLAIT__SPAWN_SAME,    /* as descriptor |fd| of the list, which comes before */
+  PLAIT__SPAWN_INHERITS /* |fd| */
+} plait__spawn_kind;
+
+typedef struct plait__spawn_fd {
+  int number; /* in the child; no two have the same */
+  plait__spawn_kind kind;
+  int fd;   /* see above; else our end, non-blocking, which spawn() fills in */
+  bool blocking; /* INHERITS: |fd| becomes so */
+} plait__spawn_fd;
+
+/* A program to start.  All that is pointed to is the caller's. */
+typedef struct plait__spawn {
+  const char *const *programs; /* paths, tried in turn; ended by NULL */
+  const char *const *argv, *const *environment; /* likewise */
+  const char *directory;                        /* NULL: ours */
+  plait__spawn_fd *fds; /* the child has no others, at most
+                           PLAIT__SPAWN_FDS_MAX */
+  unsigned fd_count;
+  bool new_session, new_group;
+  bool as_user; /* as these, and in no other groups */
+  uint32_t uid, gid;
+  const uint32_t *groups;
+  unsigned group_count;
+  bool raw; /* the pseudo-terminal changes no bytes */
+  uint16_t rows, columns;
+} plait__spawn;
+
+enum { PLAIT__SPAWN_FDS_MAX = 64 };
+
+/* A child; its descriptor becomes readable when it has ended, and is -1 where
+ * there are none such: then whoever waits for it looks now and then. */
+typedef struct plait__kid {
+  int pid, fd;
+} plait__kid;
+
+/* How it ended. */
+typedef struct plait__kid_end {
+  bool signalled, dumped;
+  int status; /* exit code, or signal */
+} plait__kid_end;
+
 typedef struct plait__host {
   /* Blocks, maybe for long; on a worker.  |ret| is zeroed; with a code nothing
    * is in it.  PLAIT_ENOTFOUND, PLAIT_ETEMPORARY, or another. */
@@ -238,6 +287,24 @@ typedef struct plait__host {
   void (*stdio_finish)(plait__stdio *stdio, uint32_t wait_ms);
   /* Finishes without waiting for progress, joins the thread and frees. */
   void (*stdio_close)(plait__stdio *stdio);
+
+  /* Starts a child; blocks until its program runs; on a worker.  It has the
+   * declared descriptors alone, default signals, and none blocked.  With a
+   * code, and the step in |ret_step|, there is none, and no end of ours. */
+  int (*spawn)(const plait__spawn *spawn, plait__kid *ret,
+               const char **ret_step);
+  /* Takes its end; PLAIT_EAGAIN: it runs.  PLAIT_ECHILD: somebody else in the
+   * process took it. */
+  int (*kid_reap)(const plait__kid *kid, plait__kid_end *ret);
+  /* Sends the signal |number| to the child, or all of its |group|.  0, or a
+   * code. */
+  int (*kid_signal)(const plait__kid *kid, int number, bool group);
+  /* Lets go of it.  Whoever has not reaped it leaves it to itself. */
+  void (*kid_close)(const plait__kid *kid);
+  /* Ended by NULL; good for a moment. */
+  const char *const *(*environment)(void);
+  /* A copy of |fd| for spawn(), which no other child gets. */
+  int (*duplicate)(int fd, int *ret_fd);
 } plait__host;
 
 struct plait_backend {

@@ -131,6 +131,9 @@ static void grace_ring(plait__alarm *alarm) {
     alarm->ring = stuck_ring;
     plait__reactor_alarm(r, alarm, STUCK_LOOK_MS);
   }
+  plait__workers *workers = atomic_load(&r->runtime->workers);
+  if (workers != NULL)
+    workers->cut_here(workers, r);
   plait__slots_each(r->slots, cut_one);
 }
 
@@ -143,6 +146,9 @@ static void drain_begin(plait_reactor *r) {
   plait__acceptors_drain(r);
   plait__connectors_stop(r);
   plait__slots_each(r->slots, drain_one);
+  plait__workers *workers = atomic_load(&r->runtime->workers);
+  if (workers != NULL)
+    workers->drain(workers, r);
 }
 
 static void drain_deliver(plait_reactor *r, plait__mail *mail, bool drop) {

@@ -50,6 +50,7 @@ struct plait_reactor {
   plait__acceptor *acceptors;
   plait_listener *listeners; /* that were made on this reactor */
   plait_connector *connectors;
+  struct plait__child *children; /* the pool's */
   plait__cookie *cookies;
   struct plait_signal *signals; /* that are waited for */
   struct plait_idle *idles;     /* the one whose turn it is */

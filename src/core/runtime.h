@@ -25,6 +25,9 @@ typedef struct plait__stage {
 typedef struct plait__workers {
   /* The grace is over: nothing more begins.  On the first reactor. */
   void (*cut)(struct plait__workers *workers);
+  /* |reactor| begins to drain; its grace is over.  Its thread. */
+  void (*drain)(struct plait__workers *workers, plait_reactor *reactor);
+  void (*cut_here)(struct plait__workers *workers, plait_reactor *reactor);
   /* How many references to the runtime the jobs account for that run, less what
    * others do that count in the same |busy|; |ret_name| becomes the name of
    * one, if one runs, and |ret_young| true if one has run for less than

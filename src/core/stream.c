@@ -31,7 +31,7 @@ void plait__stream_watch(plait__stream *s) {
     interest = PLAIT__ALIVE;
   if (interest == s->interest)
     return;
-  s->interest = (uint8_t)interest;
+  s->interest = interest & 0xf;
   s->reactor->io->interest(&s->socket, interest);
 }
 
@@ -131,6 +131,8 @@ static void stream_set_up(plait__stream *s, plait_factory *factory) {
 }
 
 static void stream_set_peer(plait__stream *s, const plait_address *peer) {
+  if (s->mated)
+    return;
   s->peer.family = peer->family;
   s->peer.port = peer->port;
   s->peer.scope = peer->scope;
@@ -218,7 +220,10 @@ void plait__stream_unhold(plait__stream *s) {
   plait_reactor *r = s->reactor;
   plait_runtime *runtime = r->runtime;
   if (--s->holds > 0) {
-    if (s->holds == 1 && s->phase == PLAIT__GONE && plait__stream_is_away(s))
+    bool away = plait__stream_is_away(s);
+    if (s->phase == PLAIT__GONE && s->mated && s->holds == 1 + away)
+      s->mate->alone(s->mate);
+    else if (s->holds == 1 && s->phase == PLAIT__GONE && away)
       plait__away_lost(s); /* and with its acknowledgement the last one goes */
     return;
   }

@@ -42,6 +42,16 @@ typedef struct plait__leftover {
   uint8_t data[];
 } plait__leftover;
 
+/* What is at the other end and lives on when ours is closed: a hold of the
+ * stream. */
+typedef struct plait__mate {
+  /* Our end is going to be closed; |at_once|: the connection was aborted, maybe
+   * once more.  Inside any call; it calls no protocol. */
+  void (*closed)(struct plait__mate *mate, bool at_once);
+  /* Its hold is the last, but for that of a strand. */
+  void (*alone)(struct plait__mate *mate);
+} plait__mate;
+
 struct plait__stream {
   plait_transport head;
   plait_reactor *reactor;
@@ -74,7 +84,9 @@ struct plait__stream {
 
   uint8_t phase; /* plait__phase */
   uint8_t due;
-  uint8_t interest; /* what the backend watches */
+  uint8_t interest : 4; /* what the backend watches */
+  uint8_t one_way : 1;  /* a pipe: there is no end of the peer's to wait for */
+  uint8_t mated : 1;    /* |mate| is told when our end is closed */
   uint8_t holds;    /* connection_lost comes when 0; the descriptor is one, the
                      * thread that is its peer another */
   bool ready : 1;   /* in the reactor's ready list */
@@ -95,12 +107,18 @@ struct plait__stream {
   bool wr_end : 1;      /* plait_write_eof() or plait_close() */
   bool tight : 1;       /* the hard limit is below the high-water mark */
 
-  struct { /* of plait_address, without the path */
-    uint8_t family;
-    uint16_t port;
-    uint32_t scope;
-    uint8_t ip[16];
-  } peer;
+  union {
+    struct { /* of plait_address, without the path */
+      uint8_t family;
+      uint16_t port;
+      uint32_t scope;
+      uint8_t ip[16];
+    } peer;
+    struct { /* |mated| */
+      uint8_t no_family;
+      plait__mate *mate;
+    };
+  };
 
   plait__socket socket; /* the last member: the backend's is bigger */
 };

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "endpoint/complain.h"
 #include "endpoint/name.h"
+#include "endpoint/program.h"
 #include "endpoint/spec.h"
 
 /* The one asked for, else the caller's if of |runtime|, else the first. */
@@ -45,7 +46,9 @@ static int client_open(plait_runtime *runtime, const plait__endpoint *e,
                                   plait__endpoint_connect_text(e, text)};
   int code = 0;
 
-  if (e->host[0] != '\0' || e->service[0] != '\0')
+  if (e->kind == PLAIT__KIND_PROCESS)
+    code = plait__endpoint_program_new(runtime, e, &spec.finder);
+  else if (e->host[0] != '\0' || e->service[0] != '\0')
     code = plait__name_new(runtime, e, spec.timeout_ms, &spec.finder);
   if (code == 0)
     code = e->kind == PLAIT__KIND_STDIO

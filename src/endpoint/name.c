@@ -62,6 +62,7 @@ int plait__name_new(plait_runtime *runtime, const plait__endpoint *e,
   if (n == NULL)
     return PLAIT_ENOMEM;
   n->finder.ops = &name_ops;
+  n->finder.step = "resolve";
   n->resolver = resolver;
   name_set_host(n, e);
   memcpy(n->service, e->service, sizeof n->service);

@@ -26,6 +26,7 @@ typedef struct spec_type {
   const char *example;
   const char *args[SPEC_ARGS]; /* all of them are needed */
   const char *keys[SPEC_KEYS]; /* none of them is */
+  const char *list;            /* a key that may come any number of times */
   int (*read)(const spec_reader *r, plait__endpoint *ret);
 } spec_type;
 
@@ -239,28 +240,61 @@ static int spec_connect_unix(const spec_reader *r, plait__endpoint *ret) {
   return code == 0 ? spec_timeout(r, r->keys[0], &ret->timeout_ms) : code;
 }
 
+static void spec_add_word(plait__endpoint *e, size_t *at, const char *word) {
+  size_t size = strlen(word) + 1;
+
+  memcpy(e->program + *at, word, size); /* the string was no longer */
+  *at += size;
+}
+
+static int spec_connect_process(const spec_reader *r, plait__endpoint *ret) {
+  size_t at = 0;
+
+  if (r->args[0][0] == '\0')
+    return plait__complain(r->text, "program", NULL, r->example, "empty");
+  spec_add_word(ret, &at, r->args[0]);
+  for (size_t i = 1; i < r->fields.count; i++) {
+    const plait__field *field = &r->fields.field[i];
+
+    if (field->key == NULL || strcmp(field->key, r->type->list) != 0)
+      continue;
+    spec_add_word(ret, &at, field->value);
+    ret->arg_count++;
+  }
+  return spec_timeout(r, r->keys[0], &ret->timeout_ms);
+}
+
 static const spec_type spec_servers[] = {
     {"tcp",
      PLAIT__KIND_TCP,
      "tcp:8000:interface=127.0.0.1",
      {"port"},
      {"interface", "backlog"},
+     NULL,
      spec_listen_tcp},
     {"tcp6",
      PLAIT__KIND_TCP6,
      "tcp6:8000:interface=\\:\\:1",
      {"port"},
      {"interface", "backlog"},
+     NULL,
      spec_listen_tcp6},
     {"unix",
      PLAIT__KIND_UNIX,
      "unix:/run/x.sock:mode=660",
      {"path"},
      {"mode", "backlog"},
+     NULL,
      spec_listen_unix},
-    {"fd", PLAIT__KIND_FD, "fd:3", {"descriptor"}, {NULL}, spec_listen_fd},
-    {"stdio", PLAIT__KIND_STDIO, "stdio:", {NULL}, {NULL}, spec_stdio},
-    {NULL, PLAIT__KIND_TCP, NULL, {NULL}, {NULL}, NULL},
+    {"fd",
+     PLAIT__KIND_FD,
+     "fd:3",
+     {"descriptor"},
+     {NULL},
+     NULL,
+     spec_listen_fd},
+    {"stdio", PLAIT__KIND_STDIO, "stdio:", {NULL}, {NULL}, NULL, spec_stdio},
+    {NULL, PLAIT__KIND_TCP, NULL, {NULL}, {NULL}, NULL, NULL},
 };
 
 static const spec_type spec_clients[] = {
@@ -269,15 +303,24 @@ static const spec_type spec_clients[] = {
      "tcp:www.example.net:80:timeout=0.5",
      {"host", "port"},
      {"timeout", "bind"},
+     NULL,
      spec_connect_tcp},
     {"unix",
      PLAIT__KIND_UNIX,
      "unix:/run/x.sock:timeout=5",
      {"path"},
      {"timeout"},
+     NULL,
      spec_connect_unix},
-    {"stdio", PLAIT__KIND_STDIO, "stdio:", {NULL}, {NULL}, spec_stdio},
-    {NULL, PLAIT__KIND_TCP, NULL, {NULL}, {NULL}, NULL},
+    {"process",
+     PLAIT__KIND_PROCESS,
+     "process:/bin/cat:arg=-n",
+     {"program"},
+     {"timeout"},
+     "arg",
+     spec_connect_process},
+    {"stdio", PLAIT__KIND_STDIO, "stdio:", {NULL}, {NULL}, NULL, spec_stdio},
+    {NULL, PLAIT__KIND_TCP, NULL, {NULL}, {NULL}, NULL, NULL},
 };
 
 /* ---- fields, matched with the tables ------------------------------------- */
@@ -329,6 +372,8 @@ static int spec_unknown_key(const spec_reader *r, const char *key) {
 
   for (size_t i = 0; i < SPEC_KEYS && r->type->keys[i] != NULL; i++)
     spec_list_add(list, sizeof list, r->type->keys[i]);
+  if (r->type->list != NULL)
+    spec_list_add(list, sizeof list, r->type->list);
   if (list[0] == '\0')
     return plait__complain(r->text, "key", key, r->example,
                            "is unknown; %s has no keys", r->type->name);
@@ -338,6 +383,8 @@ static int spec_unknown_key(const spec_reader *r, const char *key) {
 }
 
 static int spec_match_key(spec_reader *r, const plait__field *field) {
+  if (r->type->list != NULL && strcmp(r->type->list, field->key) == 0)
+    return 0;
   for (size_t i = 0; i < SPEC_KEYS && r->type->keys[i] != NULL; i++) {
     if (!spec_key_is(r->type->keys[i], field->key))
       continue;

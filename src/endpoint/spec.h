@@ -13,7 +13,9 @@ enum {
   PLAIT__HOST_MAX = 253,                /* of RFC 1035, without its last dot */
   PLAIT__LABEL_MAX = 63,                /* between two dots of it */
   PLAIT__SERVICE_MAX = 31,              /* "http": IANA's have 15 at most */
-  PLAIT__ENDPOINT_TEXT_MAX = 320        /* "tcp:", host, service: 291 */
+  PLAIT__PROGRAM_ARGS_MAX = 14,
+  PLAIT__PROGRAM_TEXT_MAX = 1024 + 1,
+  PLAIT__ENDPOINT_TEXT_MAX = 2 * 1024 + 64 /* "process:", all of it escaped */
 };
 
 typedef enum plait__kind {
@@ -21,7 +23,8 @@ typedef enum plait__kind {
   PLAIT__KIND_TCP6,
   PLAIT__KIND_UNIX,
   PLAIT__KIND_FD,
-  PLAIT__KIND_STDIO
+  PLAIT__KIND_STDIO,
+  PLAIT__KIND_PROCESS
 } plait__kind;
 
 /* Members that the kind has no field for are 0. */
@@ -32,6 +35,9 @@ typedef struct plait__endpoint {
    * is not is in |address|. */
   char host[PLAIT__HOST_MAX + 2];
   char service[PLAIT__SERVICE_MAX + 1];
+  /* A program with its arguments, each ended by NUL. */
+  char program[PLAIT__PROGRAM_TEXT_MAX];
+  unsigned arg_count;
   plait_address local; /* family 0: any */
   unsigned backlog;    /* 0: the string names none */
   uint32_t timeout_ms; /* 0: the string names none */

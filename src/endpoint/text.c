@@ -7,18 +7,24 @@
 /* "[", an IPv6 address, "%", a zone, "]", escaped: under 120. */
 enum { TEXT_IP_MAX = 160 };
 
-/* |text| with a backslash before what the grammar would take for its own;
- * |out| has room for twice as much. */
-static const char *text_escape(const char *text, char *out) {
+/* |text| with a backslash before each of |special|; |out| has room for twice as
+ * much. */
+static const char *text_escape_of(const char *text, const char *special,
+                                  char *out) {
   char *c = out;
 
   for (; *text != '\0'; text++) {
-    if (*text == ':' || *text == '=' || *text == '\\')
+    if (strchr(special, *text) != NULL)
       *c++ = '\\';
     *c++ = *text;
   }
   *c = '\0';
   return out;
+}
+
+/* What the grammar would take for its own. */
+static const char *text_escape(const char *text, char *out) {
+  return text_escape_of(text, ":=\\", out);
 }
 
 /* The escaped IP address of |a| without its port, an IPv6 one in brackets. */
@@ -73,6 +79,8 @@ const char *plait__endpoint_listen_text(const plait__endpoint *e,
   case PLAIT__KIND_STDIO:
     snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "stdio:");
     break;
+  case PLAIT__KIND_PROCESS: /* nobody listens there */
+    break;
   }
   return buffer;
 }
@@ -87,12 +95,28 @@ static void text_connect_tcp(const plait__endpoint *e, char *buffer) {
            service ? e->service : port);
 }
 
+/* No longer than what was read: behind "arg=" a '=' needs no backslash. */
+static void text_process(const plait__endpoint *e, char *buffer) {
+  char word[2 * PLAIT__PROGRAM_TEXT_MAX];
+  const char *next = e->program;
+  size_t len = (size_t)snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "process:%s",
+                                text_escape(next, word));
+
+  for (unsigned i = 0; i < e->arg_count; i++) {
+    next += strlen(next) + 1;
+    len += (size_t)snprintf(buffer + len, PLAIT__ENDPOINT_TEXT_MAX - len,
+                            ":arg=%s", text_escape_of(next, ":\\", word));
+  }
+}
+
 const char *plait__endpoint_connect_text(const plait__endpoint *e,
                                          char *buffer) {
   if (e->kind == PLAIT__KIND_TCP)
     text_connect_tcp(e, buffer);
   else if (e->kind == PLAIT__KIND_UNIX)
     text_unix(e, buffer);
+  else if (e->kind == PLAIT__KIND_PROCESS)
+    text_process(e, buffer);
   else
     snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "stdio:");
   return buffer;

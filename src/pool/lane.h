@@ -16,7 +16,8 @@ typedef struct plait__lane_thread plait__lane_thread;
 enum {
   PLAIT__LANE_TASKS = 1u << 0,
   PLAIT__LANE_STRANDS = 1u << 1,
-  PLAIT__LANE_NAMES = 1u << 2
+  PLAIT__LANE_NAMES = 1u << 2,
+  PLAIT__LANE_PROCESSES = 1u << 3 /* which no reactor promises */
 };
 
 /* What a lane is made with; PLAIT_UNLIMITED where there is no bound. */

@@ -7,12 +7,14 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/reactor.h"
+#include "pool/child.h"
 #include "pool/resolver.h"
 
 enum {
   POOL_THREADS_PER_CPU = 4,
   POOL_NAME_THREADS = 8,
   POOL_STUCK_THREADS = 64,
+  POOL_PROCESS_THREADS = 2,
   POOL_QUEUE_MAX = 65536,
   POOL_STAGE_MAX = 32,
   POOL_IDLE_MS = 30000
@@ -29,20 +31,33 @@ static void pool_cut(plait__workers *workers) {
   plait__lane_cut(&pool->tasks);
   plait__lane_cut(&pool->strands);
   plait__lane_cut(&pool->names);
+  plait__lane_cut(&pool->processes);
   plait__resolver_cut(atomic_load(&pool->resolver));
+}
+
+static void pool_drain(plait__workers *workers, plait_reactor *reactor) {
+  (void)workers;
+  plait__children_drain(reactor);
+}
+
+static void pool_cut_here(plait__workers *workers, plait_reactor *reactor) {
+  (void)workers;
+  plait__children_cut(reactor);
 }
 
 static int pool_running(plait__workers *workers, const char **ret_name,
                         bool *ret_young) {
   plait_pool *pool = pool_of(workers);
-  const char *task = NULL, *call = NULL;
+  const char *task = NULL, *call = NULL, *start = NULL;
   int tasks = plait__lane_running(&pool->tasks, &task, ret_young);
   int calls = plait__lane_running(&pool->strands, &call, ret_young);
-  if (task != NULL || call != NULL)
-    *ret_name = task != NULL ? task : call;
-  else if (tasks + calls > 0)
+  int starts = plait__lane_running(&pool->processes, &start, ret_young);
+  int all = tasks + calls + starts;
+  if (task != NULL || call != NULL || start != NULL)
+    *ret_name = task != NULL ? task : call != NULL ? call : start;
+  else if (all > 0)
     *ret_name = tasks > 0 ? "a task" : "a strand's call";
-  return tasks + calls;
+  return all;
 }
 
 static void pool_flush(plait__workers *workers, plait__stage *stage) {
@@ -70,6 +85,7 @@ static void pool_close(plait__workers *workers) {
   plait__lane_fini(&pool->tasks);
   plait__lane_fini(&pool->strands);
   plait__lane_fini(&pool->names);
+  plait__lane_fini(&pool->processes);
   plait__resolver_close(atomic_load(&pool->resolver));
 }
 
@@ -117,19 +133,29 @@ static plait_pool *pool_new(plait_runtime *runtime) {
   names.threads_max =
       o->name_threads_max > 0 ? o->name_threads_max : POOL_NAME_THREADS;
   names.stuck_max = POOL_STUCK_THREADS;
+  plait__lane_options processes = tasks;
+  processes.thread_name = "plait-spawn";
+  processes.bit = PLAIT__LANE_PROCESSES;
+  processes.stage_max = 0;
+  processes.threads_min = 0;
+  processes.threads_max = POOL_PROCESS_THREADS;
   plait_pool *pool = pool_alloc(os);
   if (pool == NULL)
     return NULL;
   pool->workers = (plait__workers){.cut = pool_cut,
+                                   .drain = pool_drain,
+                                   .cut_here = pool_cut_here,
                                    .running = pool_running,
                                    .flush = pool_flush,
                                    .keep = pool_keep,
                                    .close = pool_close,
                                    .free = pool_free};
   pool->runtime = runtime;
+  pool->pipes.protocol = &plait__pipe_ops;
   plait__lane_init(&pool->tasks, os, &tasks);
   plait__lane_init(&pool->strands, os, &strands);
   plait__lane_init(&pool->names, os, &names);
+  plait__lane_init(&pool->processes, os, &processes);
   return pool;
 }
 

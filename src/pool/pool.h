@@ -2,6 +2,7 @@
 #ifndef PLAIT_POOL_POOL_H
 #define PLAIT_POOL_POOL_H
 
+#include <plait/factory.h>
 #include <plait/pool.h>
 #include <plait/strand.h>
 
@@ -12,10 +13,14 @@ struct plait_pool {
   plait__workers workers; /* what the runtime knows of it */
   plait_runtime *runtime;
   void *memory; /* that it lies in */
-  plait__lane tasks, strands, names;
+  plait__lane tasks, strands, names, processes;
   _Atomic(struct plait_resolver *) resolver;  /* NULL until it is used */
   atomic_uint_least64_t cancelled, timed_out; /* tasks */
+  plait_factory pipes;                        /* of processes: see process.c */
 };
+
+/* process.c: what the pipes of processes run. */
+extern const plait_protocol_ops plait__pipe_ops;
 
 /* pool.c: the calling reactor's; NULL on other threads. */
 plait__stage *plait__pool_stage(const plait_pool *pool);

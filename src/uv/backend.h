@@ -90,6 +90,7 @@ struct plait__uv_socket {
   int fd;           /* -1 once closed */
   uint8_t interest; /* what |poll| watches */
   bool fin;         /* ours is out */
+  bool file;        /* no socket: a pipe, or the master of a terminal */
 };
 
 static inline plait__uv_socket *plait__uv_socket_of(plait__socket *socket) {
@@ -192,6 +193,27 @@ int plait__uv_cpu_number(unsigned i);
 
 int plait__uv_resolve(const plait__os *os, const plait__question *question,
                       plait__found *ret);
+
+/* ---- spawn.c, child.c, kid.c: children ------------------------------------ */
+
+/* What the starting thread and its child share until that runs its program. */
+typedef struct plait__uv_embryo {
+  const plait__spawn *spawn;
+  int *theirs;       /* the child's descriptors, by their place in the list */
+  volatile int code; /* what it failed with, and where */
+  const char *volatile step;
+} plait__uv_embryo;
+
+/* The child's part, of a plait__uv_embryo; returns only if it failed. */
+int plait__uv_child(void *embryo);
+
+int plait__uv_spawn(const plait__spawn *spawn, plait__kid *ret,
+                    const char **ret_step);
+int plait__uv_kid_reap(const plait__kid *kid, plait__kid_end *ret);
+int plait__uv_kid_signal(const plait__kid *kid, int number, bool group);
+void plait__uv_kid_close(const plait__kid *kid);
+const char *const *plait__uv_environment(void);
+int plait__uv_duplicate(int fd, int *ret_fd);
 
 /* ---- stdio.c ------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 /* Codes pass through the seam as they are. */
 #define SAME(name)                                                             \
   _Static_assert((int)PLAIT_##name == (int)UV_##name, #name " differs")
+SAME(E2BIG);
 SAME(EACCES);
 SAME(EADDRINUSE);
 SAME(EADDRNOTAVAIL);
@@ -30,10 +31,12 @@ SAME(ENFILE);
 SAME(ENOBUFS);
 SAME(ENOENT);
 SAME(ENOMEM);
+SAME(ENOTDIR);
 SAME(ENOTSOCK);
 SAME(ENOTSUP);
 SAME(EPERM);
 SAME(EPIPE);
+SAME(ESRCH);
 SAME(ETIMEDOUT);
 
 static const plait__io io = {
@@ -97,6 +100,12 @@ static const plait__host host = {
     .stdio_open = plait__uv_stdio_open,
     .stdio_finish = plait__uv_stdio_finish,
     .stdio_close = plait__uv_stdio_close,
+    .spawn = plait__uv_spawn,
+    .kid_reap = plait__uv_kid_reap,
+    .kid_signal = plait__uv_kid_signal,
+    .kid_close = plait__uv_kid_close,
+    .environment = plait__uv_environment,
+    .duplicate = plait__uv_duplicate,
 };
 
 const plait_backend plait__uv_backend = {

@@ -64,7 +64,7 @@ int plait__uv_attach(plait__loop *loop, plait__socket *socket, int fd) {
   s->u.poll->data = s;
   s->fd = fd;
   s->interest = 0;
-  s->fin = false;
+  s->fin = s->file = false;
   return 0;
 }
 

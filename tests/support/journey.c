@@ -115,6 +115,7 @@ static plait__finder *name_new(const plait__os *os) {
   require(name != NULL, "no memory for a name");
   memset(name, 0, sizeof *name);
   name->finder.ops = &name_ops;
+  name->finder.step = "resolve";
   return &name->finder;
 }
 

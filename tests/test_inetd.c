@@ -1,0 +1,164 @@
+/* Programs behind a listener. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support/child.h"
+#include "support/require.h"
+#include "support/runtime.h"
+#include "support/spy.h"
+
+static plait_process_options options;
+static struct {
+  plait_inetd inetd; /* first */
+  plait_listener *listener;
+  unsigned ended, children, lost, clients;
+  plait_process_end end;
+} server;
+static struct spy_side client;
+
+static void on(enum spy_event event, spy_action *action) {
+  client.kinds[0].script.on[event] = action;
+}
+
+/* Children, and connections of clients. */
+static void stop_when_done(void) {
+  if (server.ended == server.children && server.lost == server.clients)
+    plait_runtime_stop(runtime);
+}
+
+static void child_ended(plait_inetd *inetd, const plait_process_end *end) {
+  ck_assert_ptr_eq(inetd, &server.inetd);
+  server.end = *end;
+  server.ended++;
+  stop_when_done();
+}
+
+static void client_lost(struct spy *s) {
+  (void)s;
+  server.lost++;
+  stop_when_done();
+}
+
+static void begin(const char *program, const char *const *argv) {
+  memset(&server, 0, sizeof server);
+  server.children = server.clients = 1;
+  options = (plait_process_options){.program = program, .argv = argv};
+  plait_inetd_init(&server.inetd, &options);
+  server.inetd.ended = child_ended;
+  spy_side_init(&client, "client", NULL);
+  on(SPY_LOST, client_lost);
+}
+
+static void play(unsigned connections, unsigned reactors) {
+  open_runtime((plait_runtime_options){.reactors = reactors});
+  require(plait_listen(runtime, "tcp:0:interface=127.0.0.1",
+                       &server.inetd.factory, NULL, &server.listener) == 0,
+          "%s", plait_error_detail());
+  char endpoint[64];
+  const char *text = plait_listener_endpoint(server.listener);
+  unsigned port = 0;
+  require(sscanf(text, "tcp:%u", &port) == 1, "%s", text);
+  snprintf(endpoint, sizeof endpoint, "tcp:127.0.0.1:%u", port);
+  spy_side_arm(&client);
+  for (unsigned i = 0; i < connections; i++)
+    require(plait_connect(runtime, endpoint, &client.factory, NULL, NULL) == 0,
+            "%s", plait_error_detail());
+  ck_assert_int_eq(plait_run(runtime), 0);
+  close_runtime();
+}
+
+static void hello(struct spy *s) {
+  spy_say(s, "hello");
+  spy_write_eof(s);
+}
+
+START_TEST(test_cat) {
+  begin("/bin/cat", NULL);
+  on(SPY_MADE, hello);
+  on(SPY_EOF, spy_nothing);
+  play(1, 1);
+  ck_assert_str_eq(client.records[0].trace, "made data(5) eof lost(0)");
+  ck_assert(server.end.how == PLAIT_PROCESS_EXITED && server.end.status == 0);
+}
+END_TEST
+
+/* Only so many at once, on whichever reactor. */
+START_TEST(test_many) {
+  begin("/bin/cat", NULL);
+  server.children = server.clients = 100;
+  server.inetd.factory.limits.connections_max = 5;
+  on(SPY_MADE, hello);
+  on(SPY_EOF, spy_nothing);
+  play(100, 2);
+  ck_assert_uint_eq(server.ended, 100);
+  for (unsigned i = 0; i < 100; i++)
+    ck_assert_str_eq(client.records[i].trace, "made data(5) eof lost(0)");
+}
+END_TEST
+
+/* The child has the connection and what is declared, and it blocks. */
+START_TEST(test_descriptors) {
+  static const plait_process_fd fds[] = {{5, PLAIT_CHILD_NULL, 0}};
+  begin(CHILD_PROGRAM, CHILD("descriptors"));
+  options.fds = fds;
+  options.fd_count = 1;
+  play(1, 1);
+  ck_assert_str_eq(client.records[0].trace, "made data(8) lost(EOF)");
+}
+END_TEST
+
+START_TEST(test_missing) {
+  begin("/nowhere", NULL);
+  play(1, 1);
+  ck_assert_str_eq(client.records[0].trace, "made lost(EOF)");
+  ck_assert(server.end.how == PLAIT_PROCESS_FAILED);
+  ck_assert_int_eq(server.end.code, PLAIT_ENOENT);
+}
+END_TEST
+
+static void stop(struct spy *s) {
+  (void)s;
+  plait_runtime_stop(runtime);
+}
+
+/* A stop ends the children. */
+START_TEST(test_stop) {
+  begin(CHILD_PROGRAM, CHILD("patient"));
+  on(SPY_DATA, stop);
+  on(SPY_DRAINING, spy_nothing);
+  play(1, 1);
+  ck_assert_str_eq(client.records[0].trace, "made data(5) draining lost(EOF)");
+  ck_assert(server.end.how == PLAIT_PROCESS_SIGNALLED && server.end.asked);
+  ck_assert_int_eq(server.end.status, SIGTERM);
+}
+END_TEST
+
+START_TEST(test_no_pipes) {
+  static const plait_process_fd fds[] = {{2, PLAIT_CHILD_WRITES, 0}};
+  begin("/bin/cat", NULL);
+  options.fds = fds;
+  options.fd_count = 1;
+  server.children = 0;
+  play(1, 1);
+  ck_assert_str_eq(client.records[0].trace, "made lost(EOF)");
+  ck_assert_uint_eq(server.ended, 0);
+}
+END_TEST
+
+int main(int argc, char **argv) {
+  if (argc > 1)
+    return child_main(argv + 1);
+  Suite *s = suite_create("inetd");
+  TCase *c = tcase_create("inetd");
+  tcase_set_timeout(c, 60);
+  tcase_add_test(c, test_cat);
+  tcase_add_test(c, test_many);
+  tcase_add_test(c, test_descriptors);
+  tcase_add_test(c, test_missing);
+  tcase_add_test(c, test_stop);
+  tcase_add_test(c, test_no_pipes);
+  suite_add_tcase(s, c);
+  return run_suite(s);
+}
