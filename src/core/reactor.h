@@ -2,6 +2,7 @@
 #ifndef PLAIT_CORE_REACTOR_H
 #define PLAIT_CORE_REACTOR_H
 
+#include <plait/datagram.h>
 #include <plait/reactor.h>
 
 #include "core/chunk.h"
@@ -15,6 +16,7 @@
 typedef struct plait__stream plait__stream;
 typedef struct plait__acceptor plait__acceptor;
 typedef struct plait__cookie plait__cookie;
+typedef struct plait__datagram_area plait__datagram_area;
 
 enum {
   PLAIT__TURN_EVENTS = 256, /* events between two turns at most */
@@ -49,6 +51,9 @@ struct plait_reactor {
   plait__acceptor *acceptors;
   plait_listener *listeners; /* that were made on this reactor */
   plait_connector *connectors;
+  plait_datagram *datagrams, *datagrams_ready, *calling; /* see datagram.h */
+  plait_datagram_port *datagram_ports; /* that were opened on this reactor */
+  plait__datagram_area *datagram_area;
   plait__cookie *cookies;
   plait__mail drain; /* to itself, once it is to stop */
   plait__alarm grace;
