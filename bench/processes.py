@@ -23,7 +23,7 @@ import servers
 
 START_SECONDS = 20
 LOAD_SECONDS = 150
-LISTENING = re.compile(r"listening on (?:tcp:)?(\d+)")
+LISTENING = re.compile(r"listening on (?:tcp:|udp:)?(\d+)")
 SWITCHES = re.compile(r"ctxt_switches:\s*(\d+)")
 PR_SET_PDEATHSIG = 1
 

@@ -26,6 +26,7 @@ sys.dont_write_bytecode = True  # the source folder stays as it is
 import part_alloc  # noqa: E402
 import part_bytewise  # noqa: E402
 import part_churn  # noqa: E402
+import part_datagrams  # noqa: E402
 import part_dispatch  # noqa: E402
 import part_echo  # noqa: E402
 import part_frames  # noqa: E402
@@ -50,6 +51,7 @@ PARTS = {
     "bytewise": part_bytewise,
     "churn": part_churn,
     "idle": part_idle,
+    "datagrams": part_datagrams,
     "work": part_work,
     "producers": part_producers,
     "dispatch": part_dispatch,

@@ -71,6 +71,11 @@ REACTORS = {
     PLAIT: plait_serve("echo", "--reactors", "1"),
     TWO: plait_serve("echo", "--reactors", "2"),
 }
+DATAGRAMS = {
+    EPOLL: ("bench/peers/epoll_datagram",),
+    PLAIT: ("plait", "serve", "echo", "udp:0:interface=127.0.0.1", "--quiet"),
+    SELF: ("bench/peers/epoll_datagram",),
+}
 # What is to run on all CPUs; other servers have one of their own.
 ON_ALL_CPUS = list(REACTORS.values())
 SOCAT = "socat"

@@ -5,6 +5,7 @@
 #include <plait/address.h>
 #include <plait/background.h>
 #include <plait/call.h>
+#include <plait/datagram.h>
 #include <plait/delimited.h>
 #include <plait/endpoint.h>
 #include <plait/error.h>

@@ -5,11 +5,10 @@
  * writing until resume_writing.
  */
 #include <plait/factory.h>
-#include <plait/reactor.h>
 #include <plait/transport.h>
 #include <plait/wire.h>
 
-#include <string.h>
+#include "wire_text.h"
 
 /* ---- echo, RFC 862 ----------------------------------------------------- */
 
@@ -38,16 +37,11 @@ const plait_protocol_ops plait_discard = {
 
 /* ---- chargen, RFC 864 -------------------------------------------------- */
 
-/* Line n is 72 characters of the ring of the 95 printable ones, from the nth
- * on. */
 enum {
-  CHARGEN_RING = 95,
-  CHARGEN_TEXT = 72,
-  CHARGEN_LINE = CHARGEN_TEXT + 2,
   CHARGEN_LINES = 12, /* a write: some 900 bytes */
   /* A peer that takes all it gets must not keep the others waiting, so the
    * marks end a burst before the default ones would. */
-  CHARGEN_HIGH = 16384 - CHARGEN_LINES * CHARGEN_LINE,
+  CHARGEN_HIGH = 16384 - CHARGEN_LINES * PLAIT__WIRE_LINE,
   CHARGEN_LOW = 4096
 };
 
@@ -56,21 +50,14 @@ struct chargen {
   unsigned first; /* of the next line, counted in the ring */
 };
 
-static void chargen_line(uint8_t *line, unsigned first) {
-  for (unsigned i = 0; i < CHARGEN_TEXT; i++)
-    line[i] = (uint8_t)(' ' + (first + i) % CHARGEN_RING);
-  line[CHARGEN_TEXT] = '\r';
-  line[CHARGEN_TEXT + 1] = '\n';
-}
-
 static void chargen_go_on(plait_protocol *p) {
   struct chargen *self = plait_container_of(p, struct chargen, base);
-  uint8_t lines[CHARGEN_LINES * CHARGEN_LINE];
+  uint8_t lines[CHARGEN_LINES * PLAIT__WIRE_LINE];
 
   do {
     for (size_t i = 0; i < CHARGEN_LINES; i++) {
-      chargen_line(lines + i * CHARGEN_LINE, self->first);
-      self->first = (self->first + 1) % CHARGEN_RING;
+      plait__wire_line(lines + i * PLAIT__WIRE_LINE, self->first);
+      self->first = (self->first + 1) % PLAIT__WIRE_RING;
     }
   } while (plait_write(p->transport, lines, sizeof lines));
 }
@@ -89,39 +76,11 @@ const plait_protocol_ops plait_chargen = {
 
 /* ---- daytime, RFC 867, in the form of RFC 3339 ------------------------- */
 
-struct date {
-  long year;
-  unsigned month, day;
-};
-
-/* The Gregorian date |days| after 1970-01-01.  Years are counted from March,
- * so that the leap day is the last of a year, in eras of 400 years, which all
- * have the same 146,097 days. */
-static struct date daytime_date(int64_t days) {
-  int64_t since = days + 719468; /* 0000-03-01 */
-  int64_t era = (since >= 0 ? since : since - 146096) / 146097;
-  unsigned in_era = (unsigned)(since - era * 146097);
-  unsigned year =
-      (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-  unsigned in_year = in_era - (365 * year + year / 4 - year / 100);
-  unsigned march = (5 * in_year + 2) / 153; /* months since March */
-
-  return (struct date){
-      .year = (long)(era * 400) + (long)year + (march >= 10 ? 1 : 0),
-      .month = march < 10 ? march + 3 : march - 9,
-      .day = in_year - (153 * march + 2) / 5 + 1,
-  };
-}
-
 static void daytime_made(plait_protocol *p) {
-  int64_t now = plait_reactor_wall_s(plait_transport_reactor(p->transport));
-  int64_t days = (now >= 0 ? now : now - 86399) / 86400;
-  unsigned second = (unsigned)(now - days * 86400);
-  struct date date = daytime_date(days);
+  char text[PLAIT__WIRE_DAYTIME_MAX];
+  size_t len = plait__wire_daytime(plait_transport_reactor(p->transport), text);
 
-  plait_printf(p->transport, "%04ld-%02u-%02uT%02u:%02u:%02uZ\r\n", date.year,
-               date.month, date.day, second / 3600, second / 60 % 60,
-               second % 60);
+  plait_write(p->transport, text, len);
   plait_close(p->transport);
 }
 
@@ -134,13 +93,9 @@ const plait_protocol_ops plait_daytime = {
 /* ---- time, RFC 868 ----------------------------------------------------- */
 
 static void time_made(plait_protocol *p) {
-  int64_t now = plait_reactor_wall_s(plait_transport_reactor(p->transport));
-  /* 70 years, 17 of them leap years, before 1970; wraps in 2036, as the
-   * protocol does. */
-  uint32_t s = (uint32_t)((uint64_t)now + UINT64_C(2208988800));
-  uint8_t wire[4] = {(uint8_t)(s >> 24), (uint8_t)(s >> 16), (uint8_t)(s >> 8),
-                     (uint8_t)s};
+  uint8_t wire[4];
 
+  plait__wire_time(plait_transport_reactor(p->transport), wire);
   plait_write(p->transport, wire, sizeof wire);
   plait_close(p->transport);
 }

@@ -332,7 +332,8 @@ static const bad_case bad_servers[] = {
 
 static const bad_case bad_clients[] = {
     {"", "type: \"\" is none of tcp, unix, process, stdio", CLIENT_TCP},
-    {"udp:1", "type: \"udp\" is none of tcp, unix, process, stdio", CLIENT_TCP},
+    {"sctp:1", "type: \"sctp\" is none of tcp, unix, process, stdio",
+     CLIENT_TCP},
     {"tcp6:80",
      "type: \"tcp6\" can only listen; these connect: tcp, unix, process, stdio",
      CLIENT_TCP},

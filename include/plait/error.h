@@ -31,6 +31,7 @@
   X(EINVAL, -EINVAL, "invalid argument")                                       \
   X(EIO, -EIO, "input/output error")                                           \
   X(EMFILE, -EMFILE, "too many open descriptors in this process")              \
+  X(EMSGSIZE, -EMSGSIZE, "message too long")                                   \
   X(ENETUNREACH, -ENETUNREACH, "network unreachable")                          \
   X(ENFILE, -ENFILE, "too many open descriptors in this system")               \
   X(ENOBUFS, -ENOBUFS, "no buffer space left")                                 \

@@ -83,17 +83,20 @@ struct service {
   const char *name;
   const char *summary;
   const plait_protocol_ops *protocol;
+  const plait_datagram_ops *datagrams; /* NULL: it needs a stream */
 };
 
 /* A service with its endpoints: what stands between two '+'. */
 struct served {
   plait_factory factory;
+  plait_datagram_factory datagrams;
   const struct service *service;
   char **endpoints;
   int count;
   plait_listener **listeners;
-  size_t frame_bytes_max; /* of the framed echoes; 0: the framing's own */
-  struct hall *hall;      /* of chat, else NULL */
+  plait_datagram_port **ports; /* NULL where there is a listener */
+  size_t frame_bytes_max;      /* of the framed echoes; 0: the framing's own */
+  struct hall *hall;           /* of chat, else NULL */
   struct serving *serving;
 };
 

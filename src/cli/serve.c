@@ -52,6 +52,7 @@ static const char serve_help[] =
     "  plait serve echo tcp:4001\n"
     "  plait serve chat tcp:4000:interface=127.0.0.1 unix:/tmp/chat.sock\n"
     "  plait serve chat tcp:4000 + echo tcp:4001 tcp6:4001\n"
+    "  plait serve echo udp:7 tcp:7\n"
     "  plait serve --reactors auto --idle 60 line-echo tcp:0\n"
     "  plait serve delimited-echo tcp:0 --delimiter '\\x1e' --max-length 64\n"
     "\n"
@@ -68,6 +69,10 @@ static const char serve_help[] =
     "  fd:3                                       a descriptor that listens\n"
     "  stdio:                                     one connection: standard\n"
     "                                             input and output\n"
+    "  udp:PORT[:interface=ADDRESS]               datagrams over IPv4;\n"
+    "                                             interface=\\:\\: as above\n"
+    "  udp6:PORT[:interface=ADDRESS]              over IPv6 only\n"
+    "  unixgram:PATH[:mode=660]                   over a UNIX socket\n"
     "A backslash before ':', '=' or '\\' makes it an ordinary character.\n";
 
 static const struct command serve_command = {
@@ -91,8 +96,7 @@ struct serving {
 /* Says where we listen, once all of it works.  From the first reactor and
  * before the first accept; SIGTERM is handled by then, so that a program that
  * has read these lines may send it. */
-static void serve_started(plait_factory *factory) {
-  struct serving *serving = served_of(factory)->serving;
+static void serve_announce(struct serving *serving) {
   FILE *out = serving->by_stdio ? stderr : stdout;
   if (serving->announced) {
     return;
@@ -102,18 +106,65 @@ static void serve_started(plait_factory *factory) {
     const struct served *served = &serving->first[i];
     for (int j = 0; j < served->count; j++) {
       fprintf(out, "listening on %s\n",
-              plait_listener_endpoint(served->listeners[j]));
+              served->ports[j] != NULL
+                  ? plait_datagram_port_endpoint(served->ports[j])
+                  : plait_listener_endpoint(served->listeners[j]));
     }
   }
   fflush(out);
 }
 
+static void serve_started(plait_factory *factory) {
+  serve_announce(served_of(factory)->serving);
+}
+
+static void serve_datagrams_started(plait_datagram_factory *factory,
+                                    plait_datagram_port *port) {
+  (void)port;
+  serve_announce(
+      plait_container_of(factory, struct served, datagrams)->serving);
+}
+
 static void serve_free(struct serving *serving) {
   for (int i = 0; i < serving->count; i++) {
     free(serving->first[i].listeners);
+    free(serving->first[i].ports);
     hall_free(serving->first[i].hall);
   }
   free(serving->first);
+}
+
+static bool is_datagram(const char *endpoint) {
+  static const char *const types[] = {"udp:", "udp6:", "unixgram:"};
+  for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+    if (strncmp(endpoint, types[i], strlen(types[i])) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static void serve_set_factories(struct served *served,
+                                const struct serve_options *options) {
+  served->factory.protocol = served->service->protocol;
+  served->factory.started = serve_started;
+  served->factory.dispatch = options->dispatch;
+  served->factory.limits.idle_ms = options->idle_ms;
+  served->datagrams.protocol = served->service->datagrams;
+  served->datagrams.started = serve_datagrams_started;
+  served->datagrams.limits.datagram_bytes_max = UINT16_MAX;
+}
+
+static int serve_check_datagrams(const struct served *served) {
+  for (int i = 0; i < served->count; i++) {
+    if (served->service->datagrams == NULL &&
+        is_datagram(served->endpoints[i])) {
+      return wrong_usage(&serve_command,
+                         "%s needs a stream, and %s carries datagrams",
+                         served->service->name, served->endpoints[i]);
+    }
+  }
+  return STATUS_DONE;
 }
 
 /* Makes |served| of the |count| words of one group. */
@@ -132,24 +183,22 @@ static int serve_group(struct served *served, char **words, int count,
   }
   served->endpoints = words + 1;
   served->listeners = calloc((size_t)count, sizeof(plait_listener *));
+  served->ports = calloc((size_t)count, sizeof(plait_datagram_port *));
   served->frame_bytes_max = options->frame_bytes_max;
-  served->factory.protocol = served->service->protocol;
-  served->factory.started = serve_started;
-  served->factory.dispatch = options->dispatch;
-  served->factory.limits.idle_ms = options->idle_ms;
+  serve_set_factories(served, options);
   if (served->service->protocol == &delimited_echo.base) {
     delimited_echo_set(&options->delimiters);
   }
   if (served->service->protocol == &chat.base) {
     served->hall = hall_new();
   }
-  if (served->listeners == NULL ||
+  if (served->listeners == NULL || served->ports == NULL ||
       (served->service->protocol == &chat.base && served->hall == NULL)) {
     fprintf(stderr, "plait: serve %s: out of memory\n", words[0]);
     return STATUS_FAILED;
   }
   served->count = count - 1;
-  return STATUS_DONE;
+  return serve_check_datagrams(served);
 }
 
 /* Makes |serving| of the words, which '+' divides into groups. */
@@ -201,8 +250,13 @@ static int serve_listen(plait_runtime *runtime, struct serving *serving) {
   for (int i = 0; i < serving->count; i++) {
     struct served *served = &serving->first[i];
     for (int j = 0; j < served->count; j++) {
-      int code = plait_listen(runtime, served->endpoints[j], &served->factory,
-                              NULL, &served->listeners[j]);
+      const char *endpoint = served->endpoints[j];
+      int code =
+          is_datagram(endpoint)
+              ? plait_datagram_listen(runtime, endpoint, &served->datagrams,
+                                      NULL, &served->ports[j])
+              : plait_listen(runtime, endpoint, &served->factory, NULL,
+                             &served->listeners[j]);
       if (code < 0) {
         return failed(code);
       }

@@ -66,6 +66,42 @@ typedef struct plait__listen_spec {
   int mode;         /* UNIX: permissions of the path, -1 leaves the umask's */
 } plait__listen_spec;
 
+/* How to open sockets for datagrams. */
+typedef struct plait__datagram_spec {
+  const plait_address *local; /* family 0: the system's choice, with a peer */
+  const plait_address *peer;  /* NULL: they have none */
+  unsigned sockets;           /* how many are to share the port */
+  bool shared;                /* with those of others, too */
+  bool dual;                  /* IPv6: take IPv4 as well */
+  int mode;                   /* UNIX: permissions of the path, or -1 */
+  uint32_t receive_bytes;     /* SO_RCVBUF; 0: the system's */
+} plait__datagram_spec;
+
+/* A datagram, received or to be sent. */
+typedef struct plait__packet {
+  uint8_t *data;
+  size_t len;
+  plait_address peer;  /* family 0: the socket's own peer */
+  plait_address local; /* our side of it; family 0: where the socket is bound */
+  unsigned interface;  /* received: by which, 0 if that is not known */
+  bool truncated;      /* received: it was longer */
+  bool to_many;        /* received: |local| is a group or a broadcast address */
+} plait__packet;
+
+/* Where datagrams are received: the first at |data|, each |stride| bytes behind
+ * the one before. */
+typedef struct plait__room {
+  uint8_t *data;
+  size_t stride, len;
+} plait__room;
+
+typedef enum plait__datagram_option {
+  PLAIT__BROADCAST,
+  PLAIT__MULTICAST_TTL,
+  PLAIT__MULTICAST_LOOP,
+  PLAIT__MULTICAST_INTERFACE /* value: its number */
+} plait__datagram_option;
+
 typedef struct plait__io {
   size_t socket_bytes;
 
@@ -121,6 +157,27 @@ typedef struct plait__io {
   /* Sets |option| to |value|, which has its type, or reads it there. */
   int (*option)(plait__socket *socket, bool set, plait_option option,
                 plait_option_value *value);
+
+  /* Opens |spec->sockets| sockets for datagrams, as listen() does: with several
+   * a first bind proves that nobody else has the port, unless it is |shared|.
+   * UNIX paths as there. */
+  int (*datagram_open)(const plait__datagram_spec *spec, int *ret_fds,
+                       const char **ret_step);
+  /* Receives up to |n| datagrams, of up to |room->len| bytes each, and tells of
+   * each in |v|.  How many, or a code (PLAIT_EAGAIN).  Any other code is an
+   * error that was pending, and is told once. */
+  int (*receive_batch)(plait__socket *socket, const plait__room *room,
+                       plait__packet *v, unsigned n);
+  /* Sends the first of |n| datagrams, and as many others as go along.  How many
+   * the system took, or a code for the first.  PLAIT_EAGAIN: WRITABLE will tell
+   * when.  Of a socket with a peer another code may be one that was pending:
+   * then the first one was not tried. */
+  int (*send_batch)(plait__socket *socket, const plait__packet *v, unsigned n);
+  int (*datagram_option)(plait__socket *socket, plait__datagram_option option,
+                         unsigned value);
+  /* Joins or leaves |group| on the interface with that number, or any for 0. */
+  int (*group)(plait__socket *socket, bool join, const plait_address *group,
+               unsigned interface);
 
   /* Foreign descriptors: |socket|, a head alone, gets READABLE and WRITABLE as
    * far as they are |events|, and FAILED for an error or a hang-up, for as long
@@ -225,7 +282,7 @@ typedef enum plait__spawn_kind {
 typedef struct plait__spawn_fd {
   int number; /* in the child; no two have the same */
   plait__spawn_kind kind;
-  int fd;   /* see above; else our end, non-blocking, which spawn() fills in */
+  int fd; /* see above; else our end, non-blocking, which spawn() fills in */
   bool blocking; /* INHERITS: |fd| becomes so */
 } plait__spawn_fd;
 

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "core/connector.h"
+#include "core/datagram.h"
 #include "core/deliver.h"
 #include "core/error.h"
 #include "core/listener.h"
@@ -51,11 +52,15 @@ void plait__reactor_fini(plait_reactor *r) {
     reactor_drop_mail(r);
   plait__listeners_free(r); /* now that no mailbox names them */
   plait__connectors_free(r);
+  plait__datagram_ports_free(r);
   if (r->loop != NULL)
     r->os->loop_free(r->loop);
   plait__cookies_eat(r);
   plait__outbox_fini(&r->outbox, r->os);
   plait__chunk_unref(r->chunk);
+  if (r->datagram_area != NULL)
+    plait__free(r->os, r->datagram_area->input);
+  plait__free(r->os, r->datagram_area);
   if (r->slots != NULL)
     plait__slots_free(r->slots, r->os);
 }
@@ -135,6 +140,7 @@ static void grace_ring(plait__alarm *alarm) {
   if (workers != NULL)
     workers->cut_here(workers, r);
   plait__slots_each(r->slots, cut_one);
+  plait__datagrams_cut(r);
 }
 
 static void drain_begin(plait_reactor *r) {
@@ -149,6 +155,7 @@ static void drain_begin(plait_reactor *r) {
   plait__workers *workers = atomic_load(&r->runtime->workers);
   if (workers != NULL)
     workers->drain(workers, r);
+  plait__datagrams_drain(r);
 }
 
 static void drain_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -212,6 +219,7 @@ void plait__turn(plait_reactor *r) {
   if (atomic_load_explicit(&r->runtime->hungry, memory_order_relaxed) > 0)
     plait__acceptors_retry(r);
   plait__attend_ready(r);
+  plait__datagrams_turn(r);
   if (r->stage.promised != 0)
     turn_stage(r);
   r->in_batch = false;
@@ -220,7 +228,8 @@ void plait__turn(plait_reactor *r) {
     plait__runtime_check_stuck(r->runtime);
   if (atomic_load_explicit(&r->runtime->over, memory_order_acquire))
     r->os->loop_stop(r->loop);
-  else if (r->ready_first != NULL || plait__mailbox_any(&r->mailbox))
+  else if (r->ready_first != NULL || r->datagrams_ready != NULL ||
+           plait__mailbox_any(&r->mailbox))
     r->os->wake(r->loop);
 }
 

@@ -2,6 +2,7 @@
 #ifndef PLAIT_CORE_REACTOR_H
 #define PLAIT_CORE_REACTOR_H
 
+#include <plait/datagram.h>
 #include <plait/reactor.h>
 
 #include "core/chunk.h"
@@ -16,6 +17,7 @@ typedef struct plait__stream plait__stream;
 typedef struct plait__acceptor plait__acceptor;
 typedef struct plait__cookie plait__cookie;
 typedef struct plait__background plait__background;
+typedef struct plait__datagram_area plait__datagram_area;
 
 enum {
   PLAIT__TURN_EVENTS = 256, /* events between two turns at most */
@@ -50,7 +52,10 @@ struct plait_reactor {
   plait__acceptor *acceptors;
   plait_listener *listeners; /* that were made on this reactor */
   plait_connector *connectors;
-  struct plait__child *children; /* the pool's */
+  struct plait__child *children;                         /* the pool's */
+  plait_datagram *datagrams, *datagrams_ready, *calling; /* see datagram.h */
+  plait_datagram_port *datagram_ports; /* that were opened on this reactor */
+  plait__datagram_area *datagram_area;
   plait__cookie *cookies;
   struct plait_signal *signals; /* that are waited for */
   struct plait_idle *idles;     /* the one whose turn it is */

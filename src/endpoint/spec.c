@@ -98,14 +98,14 @@ static int spec_ip(const spec_reader *r, const char *field, const char *value,
                          "is not an IP address");
 }
 
-static int spec_path(const spec_reader *r, plait_address *ret) {
-  const char *path = r->args[0];
+static int spec_path(const spec_reader *r, const char *field, const char *path,
+                     plait_address *ret) {
   size_t len = strlen(path);
 
   if (len == 0)
-    return plait__complain(r->text, "path", NULL, r->example, "empty");
+    return plait__complain(r->text, field, NULL, r->example, "empty");
   if (len >= PLAIT_UNIX_PATH_MAX)
-    return plait__complain(r->text, "path", NULL, r->example,
+    return plait__complain(r->text, field, NULL, r->example,
                            "%u bytes, and %d are the most", (unsigned)len,
                            PLAIT_UNIX_PATH_MAX - 1);
   ret->family = PLAIT_UNIX;
@@ -149,12 +149,13 @@ static int spec_listen_tcp6(const spec_reader *r, plait__endpoint *ret) {
 
   if (code == 0 && ret->address.family != PLAIT_IPV6)
     return plait__complain(r->text, "interface", r->keys[0], r->example,
-                           "is an IPv4 address, and tcp6 takes IPv6 alone");
+                           "is an IPv4 address, and %s takes IPv6 alone",
+                           r->type->name);
   return code;
 }
 
 static int spec_listen_unix(const spec_reader *r, plait__endpoint *ret) {
-  int code = spec_path(r, &ret->address);
+  int code = spec_path(r, "path", r->args[0], &ret->address);
 
   if (code == 0)
     code = spec_mode(r, r->keys[0], &ret->mode);
@@ -178,15 +179,16 @@ static int spec_stdio(const spec_reader *r, plait__endpoint *ret) {
   return 0;
 }
 
-static int spec_bind(const spec_reader *r, plait__endpoint *ret) {
+static int spec_bind(const spec_reader *r, const char *bind,
+                     plait__endpoint *ret) {
   int code;
 
-  if (r->keys[1] == NULL)
+  if (bind == NULL)
     return 0;
-  code = spec_ip(r, "bind", r->keys[1], 0, &ret->local);
+  code = spec_ip(r, "bind", bind, 0, &ret->local);
   if (code == 0 && ret->address.family != PLAIT_NO_ADDRESS &&
       ret->local.family != ret->address.family)
-    return plait__complain(r->text, "bind", r->keys[1], r->example,
+    return plait__complain(r->text, "bind", bind, r->example,
                            "is IPv%d, and the host is IPv%d",
                            (int)ret->local.family, (int)ret->address.family);
   return code;
@@ -231,11 +233,11 @@ static int spec_connect_tcp(const spec_reader *r, plait__endpoint *ret) {
     code = spec_connect_port(r, ret);
   if (code == 0)
     code = spec_timeout(r, r->keys[0], &ret->timeout_ms);
-  return code == 0 ? spec_bind(r, ret) : code;
+  return code == 0 ? spec_bind(r, r->keys[1], ret) : code;
 }
 
 static int spec_connect_unix(const spec_reader *r, plait__endpoint *ret) {
-  int code = spec_path(r, &ret->address);
+  int code = spec_path(r, "path", r->args[0], &ret->address);
 
   return code == 0 ? spec_timeout(r, r->keys[0], &ret->timeout_ms) : code;
 }
@@ -262,6 +264,24 @@ static int spec_connect_process(const spec_reader *r, plait__endpoint *ret) {
     ret->arg_count++;
   }
   return spec_timeout(r, r->keys[0], &ret->timeout_ms);
+}
+
+/* Numeric: each datagram goes to that address, so none may be tried in vain. */
+static int spec_connect_udp(const spec_reader *r, plait__endpoint *ret) {
+  uint16_t port = 0;
+  int code = spec_port(r, r->args[1], 1, &port);
+
+  if (code == 0)
+    code = spec_ip(r, "host", r->args[0], port, &ret->address);
+  return code == 0 ? spec_bind(r, r->keys[0], ret) : code;
+}
+
+static int spec_connect_unixgram(const spec_reader *r, plait__endpoint *ret) {
+  int code = spec_path(r, "path", r->args[0], &ret->address);
+
+  if (code == 0 && r->keys[0] != NULL)
+    code = spec_path(r, "bind", r->keys[0], &ret->local);
+  return code;
 }
 
 static const spec_type spec_servers[] = {
@@ -323,6 +343,44 @@ static const spec_type spec_clients[] = {
     {NULL, PLAIT__KIND_TCP, NULL, {NULL}, {NULL}, NULL, NULL},
 };
 
+static const spec_type spec_datagram_servers[] = {
+    {"udp",
+     PLAIT__KIND_UDP,
+     "udp:5353:interface=127.0.0.1",
+     {"port"},
+     {"interface"},
+     spec_listen_tcp},
+    {"udp6",
+     PLAIT__KIND_UDP6,
+     "udp6:5353:interface=\\:\\:1",
+     {"port"},
+     {"interface"},
+     spec_listen_tcp6},
+    {"unixgram",
+     PLAIT__KIND_UNIXGRAM,
+     "unixgram:/run/x.sock:mode=660",
+     {"path"},
+     {"mode"},
+     spec_listen_unix},
+    {NULL, PLAIT__KIND_UDP, NULL, {NULL}, {NULL}, NULL, NULL},
+};
+
+static const spec_type spec_datagram_clients[] = {
+    {"udp",
+     PLAIT__KIND_UDP,
+     "udp:127.0.0.1:53:bind=127.0.0.2",
+     {"host", "port"},
+     {"bind"},
+     spec_connect_udp},
+    {"unixgram",
+     PLAIT__KIND_UNIXGRAM,
+     "unixgram:/run/x.sock:bind=/run/mine.sock",
+     {"path"},
+     {"bind"},
+     spec_connect_unixgram},
+    {NULL, PLAIT__KIND_UDP, NULL, {NULL}, {NULL}, NULL, NULL},
+};
+
 /* ---- fields, matched with the tables ------------------------------------- */
 
 /* Appends |name| to the list "a, b" in |buffer| of |size| bytes. */
@@ -339,26 +397,40 @@ static const spec_type *spec_find(const spec_type *types, const char *name) {
   return NULL;
 }
 
+/* What is wrong with the type |name|, which |types| does not have. */
+static int spec_wrong_type(const spec_reader *r, const spec_type *types,
+                           const char *name) {
+  bool datagrams =
+      types == spec_datagram_servers || types == spec_datagram_clients;
+  const spec_type *servers = datagrams ? spec_datagram_servers : spec_servers;
+  const spec_type *others = datagrams ? spec_servers : spec_datagram_servers;
+  char list[64] = "";
+
+  for (const spec_type *t = types; t->name != NULL; t++)
+    spec_list_add(list, sizeof list, t->name);
+  if (types != servers && spec_find(servers, name) != NULL)
+    return plait__complain(r->text, "type", name, r->example,
+                           "can only listen; these connect: %s", list);
+  if (spec_find(others, name) != NULL)
+    return plait__complain(r->text, "type", name, r->example,
+                           "carries %s, and %s are asked for: %s",
+                           datagrams ? "streams" : "datagrams",
+                           datagrams ? "datagrams" : "streams", list);
+  return plait__complain(r->text, "type", name, r->example, "is none of %s",
+                         list);
+}
+
 static int spec_match_type(spec_reader *r, const spec_type *types) {
   const plait__field *first = &r->fields.field[0];
-  const char *name = first->value;
-  char list[64] = "";
 
   if (first->key != NULL)
     return plait__complain(r->text, "type", first->key, r->example,
                            "is followed by '='; the type ends in ':'");
-  r->type = spec_find(types, name);
-  if (r->type != NULL) {
-    r->example = r->type->example;
-    return 0;
-  }
-  for (const spec_type *t = types; t->name != NULL; t++)
-    spec_list_add(list, sizeof list, t->name);
-  if (types == spec_clients && spec_find(spec_servers, name) != NULL)
-    return plait__complain(r->text, "type", name, r->example,
-                           "can only listen; these connect: %s", list);
-  return plait__complain(r->text, "type", name, r->example, "is none of %s",
-                         list);
+  r->type = spec_find(types, first->value);
+  if (r->type == NULL)
+    return spec_wrong_type(r, types, first->value);
+  r->example = r->type->example;
+  return 0;
 }
 
 /* Twisted says bindAddress, which stays good for the strings that have it. */
@@ -461,4 +533,12 @@ int plait__endpoint_listen(const char *text, plait__endpoint *ret) {
 
 int plait__endpoint_connect(const char *text, plait__endpoint *ret) {
   return spec_read(spec_clients, text, ret);
+}
+
+int plait__endpoint_datagram_listen(const char *text, plait__endpoint *ret) {
+  return spec_read(spec_datagram_servers, text, ret);
+}
+
+int plait__endpoint_datagram_connect(const char *text, plait__endpoint *ret) {
+  return spec_read(spec_datagram_clients, text, ret);
 }

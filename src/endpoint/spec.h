@@ -24,7 +24,10 @@ typedef enum plait__kind {
   PLAIT__KIND_UNIX,
   PLAIT__KIND_FD,
   PLAIT__KIND_STDIO,
-  PLAIT__KIND_PROCESS
+  PLAIT__KIND_PROCESS,
+  PLAIT__KIND_UDP,
+  PLAIT__KIND_UDP6,
+  PLAIT__KIND_UNIXGRAM
 } plait__kind;
 
 /* Members that the kind has no field for are 0. */
@@ -50,6 +53,10 @@ typedef struct plait__endpoint {
  * the error detail. */
 int plait__endpoint_listen(const char *text, plait__endpoint *ret);
 int plait__endpoint_connect(const char *text, plait__endpoint *ret);
+
+/* The same of what carries datagrams. */
+int plait__endpoint_datagram_listen(const char *text, plait__endpoint *ret);
+int plait__endpoint_datagram_connect(const char *text, plait__endpoint *ret);
 
 /* The shortest text that reads as the same place, into |buffer| of
  * PLAIT__ENDPOINT_TEXT_MAX bytes.  It says where, not how: backlog, mode,

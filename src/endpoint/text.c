@@ -36,10 +36,10 @@ static const char *text_ip(const plait_address *a, char *out) {
   return text_escape(ip, out);
 }
 
-static void text_listen_ip(const plait__endpoint *e, char *buffer) {
-  bool is_tcp6 = e->kind == PLAIT__KIND_TCP6;
-  const char *type = is_tcp6 ? "tcp6" : "tcp";
-  const char *any = is_tcp6 ? "[\\:\\:]" : "0.0.0.0";
+static void text_listen_ip(const plait__endpoint *e, const char *type,
+                           char *buffer) {
+  bool is_6 = type[3] == '6';
+  const char *any = is_6 ? "[\\:\\:]" : "0.0.0.0";
   unsigned port = e->address.port;
   char ip[TEXT_IP_MAX];
   int len;
@@ -56,10 +56,11 @@ static void text_listen_ip(const plait__endpoint *e, char *buffer) {
              ip);
 }
 
-static void text_unix(const plait__endpoint *e, char *buffer) {
+static void text_unix(const plait__endpoint *e, const char *type,
+                      char *buffer) {
   char path[2 * PLAIT_UNIX_PATH_MAX];
 
-  snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "unix:%s",
+  snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "%s:%s", type,
            text_escape(e->address.path, path));
 }
 
@@ -67,11 +68,22 @@ const char *plait__endpoint_listen_text(const plait__endpoint *e,
                                         char *buffer) {
   switch (e->kind) {
   case PLAIT__KIND_TCP:
+    text_listen_ip(e, "tcp", buffer);
+    break;
   case PLAIT__KIND_TCP6:
-    text_listen_ip(e, buffer);
+    text_listen_ip(e, "tcp6", buffer);
+    break;
+  case PLAIT__KIND_UDP:
+    text_listen_ip(e, "udp", buffer);
+    break;
+  case PLAIT__KIND_UDP6:
+    text_listen_ip(e, "udp6", buffer);
     break;
   case PLAIT__KIND_UNIX:
-    text_unix(e, buffer);
+    text_unix(e, "unix", buffer);
+    break;
+  case PLAIT__KIND_UNIXGRAM:
+    text_unix(e, "unixgram", buffer);
     break;
   case PLAIT__KIND_FD:
     snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "fd:%d", e->fd);
@@ -85,12 +97,13 @@ const char *plait__endpoint_listen_text(const plait__endpoint *e,
   return buffer;
 }
 
-static void text_connect_tcp(const plait__endpoint *e, char *buffer) {
+static void text_connect_ip(const plait__endpoint *e, const char *type,
+                            char *buffer) {
   char ip[TEXT_IP_MAX], port[sizeof e->service];
   bool named = e->host[0] != '\0', service = e->service[0] != '\0';
 
   snprintf(port, sizeof port, "%u", (unsigned)e->address.port);
-  snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "tcp:%s:%s",
+  snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "%s:%s:%s", type,
            named ? e->host : text_ip(&e->address, ip),
            service ? e->service : port);
 }
@@ -112,9 +125,13 @@ static void text_process(const plait__endpoint *e, char *buffer) {
 const char *plait__endpoint_connect_text(const plait__endpoint *e,
                                          char *buffer) {
   if (e->kind == PLAIT__KIND_TCP)
-    text_connect_tcp(e, buffer);
+    text_connect_ip(e, "tcp", buffer);
+  else if (e->kind == PLAIT__KIND_UDP)
+    text_connect_ip(e, "udp", buffer);
   else if (e->kind == PLAIT__KIND_UNIX)
-    text_unix(e, buffer);
+    text_unix(e, "unix", buffer);
+  else if (e->kind == PLAIT__KIND_UNIXGRAM)
+    text_unix(e, "unixgram", buffer);
   else if (e->kind == PLAIT__KIND_PROCESS)
     text_process(e, buffer);
   else

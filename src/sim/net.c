@@ -295,6 +295,48 @@ static void net_unwatch(plait__loop *loop, plait__socket *socket, int fd) {
   plait__sim_trace("io.unwatch", (uint64_t)fd, 0);
 }
 
+static int net_datagram_open(const plait__datagram_spec *spec, int *ret_fds,
+                             const char **ret_step) {
+  (void)spec;
+  (void)ret_fds;
+  *ret_step = "socket";
+  return PLAIT_ENOTSUP;
+}
+
+static int net_receive_batch(plait__socket *socket, const plait__room *room,
+                             plait__packet *v, unsigned n) {
+  (void)socket;
+  (void)room;
+  (void)v;
+  (void)n;
+  return PLAIT_ENOTSUP;
+}
+
+static int net_send_batch(plait__socket *socket, const plait__packet *v,
+                          unsigned n) {
+  (void)socket;
+  (void)v;
+  (void)n;
+  return PLAIT_ENOTSUP;
+}
+
+static int net_datagram_option(plait__socket *socket,
+                               plait__datagram_option option, unsigned value) {
+  (void)socket;
+  (void)option;
+  (void)value;
+  return PLAIT_ENOTSUP;
+}
+
+static int net_group(plait__socket *socket, bool join,
+                     const plait_address *group, unsigned interface) {
+  (void)socket;
+  (void)join;
+  (void)group;
+  (void)interface;
+  return PLAIT_ENOTSUP;
+}
+
 const plait__io plait__sim_io = {
     .socket_bytes = sizeof(plait__sim_head),
     .listen = net_listen,
@@ -317,6 +359,11 @@ const plait__io plait__sim_io = {
     .close_fd = net_close_fd,
     .names = net_names,
     .option = net_option,
+    .datagram_open = net_datagram_open,
+    .receive_batch = net_receive_batch,
+    .send_batch = net_send_batch,
+    .datagram_option = net_datagram_option,
+    .group = net_group,
     .watch = net_watch,
     .rewatch = net_watch,
     .unwatch = net_unwatch,

@@ -44,10 +44,13 @@ typedef struct plait__uv_watches {
   struct epoll_event batch[PLAIT__UV_WATCH_BATCH];
 } plait__uv_watches;
 
+typedef struct plait__uv_batch plait__uv_batch; /* see datagram.c */
+
 struct plait__loop {
   uv_loop_t uv; /* uv.data: the reactor */
   plait__uv_polls polls;
   plait__uv_watches watches;
+  plait__uv_batch *batch; /* NULL until there are datagrams */
   plait__uv_socket *closed_first, *closed_last; /* |closed| is due */
   uv_async_t async;
   uv_timer_t timer;
@@ -91,6 +94,7 @@ struct plait__uv_socket {
   uint8_t interest; /* what |poll| watches */
   bool fin;         /* ours is out */
   bool file;        /* no socket: a pipe, or the master of a terminal */
+  uint8_t segments; /* datagrams: see datagram.c */
 };
 
 static inline plait__uv_socket *plait__uv_socket_of(plait__socket *socket) {
@@ -152,6 +156,10 @@ int plait__uv_accept(plait__socket *listening, int *ret_fd,
                      plait_address *ret_peer);
 void plait__uv_refuse(plait__socket *listening);
 
+/* Binds |fd|, of |type|, to the path of |address|, in place of a socket that is
+ * nobody's; closing it removes the path.  |mode| negative: the umask's. */
+int plait__uv_path_bind(int fd, int type, const plait_address *address,
+                        int mode, const char **ret_step);
 int plait__uv_path_listen(const plait__listen_spec *spec, int *ret_fd,
                           const char **ret_step);
 /* Before |fd| is closed: if it is a listener that made its path, and the path
@@ -162,6 +170,20 @@ int plait__uv_connect(const plait_address *peer, const plait_address *local,
                       int *ret_fd, const char **ret_step);
 int plait__uv_finish_connect(plait__socket *socket);
 int plait__uv_adopt(int fd, bool listening);
+
+/* ---- datagram_open.c, datagram.c ------------------------------------------
+ */
+
+int plait__uv_datagram_open(const plait__datagram_spec *spec, int *ret_fds,
+                            const char **ret_step);
+int plait__uv_datagram_option(plait__socket *socket,
+                              plait__datagram_option option, unsigned value);
+int plait__uv_group(plait__socket *socket, bool join,
+                    const plait_address *group, unsigned interface);
+int plait__uv_receive_batch(plait__socket *socket, const plait__room *room,
+                            plait__packet *v, unsigned n);
+int plait__uv_send_batch(plait__socket *socket, const plait__packet *v,
+                         unsigned n);
 
 /* ---- os.c and thread.c --------------------------------------------------- */
 
@@ -194,7 +216,8 @@ int plait__uv_cpu_number(unsigned i);
 int plait__uv_resolve(const plait__os *os, const plait__question *question,
                       plait__found *ret);
 
-/* ---- spawn.c, child.c, kid.c: children ------------------------------------ */
+/* ---- spawn.c, child.c, kid.c: children ------------------------------------
+ */
 
 /* What the starting thread and its child share until that runs its program. */
 typedef struct plait__uv_embryo {

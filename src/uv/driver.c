@@ -26,6 +26,7 @@ SAME(EHOSTUNREACH);
 SAME(EINVAL);
 SAME(EIO);
 SAME(EMFILE);
+SAME(EMSGSIZE);
 SAME(ENETUNREACH);
 SAME(ENFILE);
 SAME(ENOBUFS);
@@ -61,6 +62,11 @@ static const plait__io io = {
     .close_fd = plait__uv_close_fd,
     .names = plait__uv_names,
     .option = plait__uv_option,
+    .datagram_open = plait__uv_datagram_open,
+    .receive_batch = plait__uv_receive_batch,
+    .send_batch = plait__uv_send_batch,
+    .datagram_option = plait__uv_datagram_option,
+    .group = plait__uv_group,
     .watch = plait__uv_watch,
     .rewatch = plait__uv_rewatch,
     .unwatch = plait__uv_unwatch,

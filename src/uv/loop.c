@@ -146,6 +146,7 @@ void plait__uv_loop_free(plait__loop *loop) {
   (void)rc;
   plait__uv_polls_free(loop);
   plait__uv_signals_free(loop);
+  plait__uv_alloc(loop->batch, 0, "batch");
   plait__uv_alloc(loop, 0, "loop");
 }
 

@@ -71,13 +71,13 @@ void plait__uv_path_forget(int fd) {
 
 /* Removes a socket that nobody listens on.  Only ECONNREFUSED says so: EAGAIN
  * is a full backlog, EACCES somebody else's. */
-static bool path_remove_stale(const struct sockaddr_storage *sa, socklen_t len,
-                              const char *path) {
+static bool path_remove_stale(int type, const struct sockaddr_storage *sa,
+                              socklen_t len, const char *path) {
   struct stat st;
   /* connect() refuses what is no socket, too. */
   if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
     return false;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0)
     return false;
   bool stale = connect(fd, (const struct sockaddr *)sa, len) < 0 &&
@@ -86,7 +86,7 @@ static bool path_remove_stale(const struct sockaddr_storage *sa, socklen_t len,
   return stale && path_is(path, st.st_dev, st.st_ino) && !unlink(path);
 }
 
-static int path_bind(int fd, const plait_address *address,
+static int path_bind(int fd, int type, const plait_address *address,
                      const char **ret_step) {
   struct sockaddr_storage sa;
   socklen_t len;
@@ -99,7 +99,7 @@ static int path_bind(int fd, const plait_address *address,
     return 0;
   if (errno != EADDRINUSE)
     return -errno;
-  if (!path_remove_stale(&sa, len, address->path))
+  if (!path_remove_stale(type, &sa, len, address->path))
     return PLAIT_EADDRINUSE;
   return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
 }
@@ -122,20 +122,27 @@ static int path_own(int fd, const char *path) {
   return 0;
 }
 
-/* Until listen() nobody gets in, so a mode set before it is in time. */
-static int path_open(int fd, const plait__listen_spec *spec,
-                     const char **ret_step) {
-  const char *path = spec->address->path;
-  int rc = path_bind(fd, spec->address, ret_step);
+/* Until listen() nobody gets in, so a mode set before it is in time; where
+ * datagrams come from this moment on, some may before it. */
+int plait__uv_path_bind(int fd, int type, const plait_address *address,
+                        int mode, const char **ret_step) {
+  int rc = path_bind(fd, type, address, ret_step);
   if (rc)
     return rc;
   *ret_step = "stat";
-  rc = path_own(fd, path);
+  rc = path_own(fd, address->path);
   if (rc)
     return rc;
   *ret_step = "chmod";
-  if (spec->mode >= 0 && chmod(path, (mode_t)spec->mode))
-    return -errno;
+  return mode >= 0 && chmod(address->path, (mode_t)mode) ? -errno : 0;
+}
+
+static int path_open(int fd, const plait__listen_spec *spec,
+                     const char **ret_step) {
+  int rc =
+      plait__uv_path_bind(fd, SOCK_STREAM, spec->address, spec->mode, ret_step);
+  if (rc)
+    return rc;
   *ret_step = "listen";
   return listen(fd, (int)spec->backlog) ? -errno : 0;
 }
