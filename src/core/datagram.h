@@ -20,7 +20,7 @@
 #include "core/reactor.h"
 
 enum {
-  PLAIT__PORT_TEXT_MAX = 320,    /* that of src/endpoint */
+  PLAIT__PORT_TEXT_MAX = 320,    /* a UNIX path, all of it escaped */
   PLAIT__DATAGRAMS = 32,         /* received at a time */
   PLAIT__DATAGRAM_BYTES = 65535, /* no datagram is longer */
   PLAIT__DATAGRAM_COST = 256,    /* what a queued one counts besides */

@@ -8,9 +8,6 @@
 #include "endpoint/complain.h"
 #include "endpoint/spec.h"
 
-_Static_assert((int)PLAIT__ENDPOINT_TEXT_MAX == (int)PLAIT__PORT_TEXT_MAX,
-               "a port has room for its text");
-
 /* Gives |port| its text, with the port that it really got. */
 static void datagram_name(plait_datagram_port *port, plait__endpoint *e,
                           bool client) {

@@ -199,7 +199,7 @@ int plait__uv_spawn(const plait__spawn *spawn, plait__kid *ret,
   for (unsigned i = 0; i < spawn->fd_count && !rc; i++)
     rc = spawn_open(spawn, &spawn->fds[i], theirs, i, ret_step);
   int kept[PLAIT__SPAWN_FDS_MAX]; /* the child's copy of the list changes */
-  memcpy(kept, theirs, sizeof kept);
+  memcpy(kept, theirs, spawn->fd_count * sizeof *kept);
   if (!rc)
     rc = spawn_birth(&embryo, ret, ret_step);
   spawn_close(spawn, kept, rc != 0);
