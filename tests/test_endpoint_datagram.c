@@ -65,7 +65,7 @@ static const struct bad {
      "unix, fd, stdio"},
     {plait__endpoint_connect, "unixgram:/x",
      "type: \"unixgram\" carries datagrams, and streams are asked for: tcp, "
-     "unix, stdio"},
+     "unix, process, stdio"},
 };
 
 START_TEST(test_good) {

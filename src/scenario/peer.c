@@ -146,7 +146,7 @@ static void peer_tune(struct peer *peer) {
   bool tcp = stage->plan->medium == MEDIUM_TCP;
   const int codes[] = {
       plait_transport_set_nodelay(t, peer->w->number % 2 != 0),
-      plait_transport_set_keepalive(t, peer->w->number % 3 * 30)};
+      plait_transport_set_keepalive(t, (peer->w->number % 3 + 1) * 30)};
   for (int i = 0; i < 2; i++)
     CHECK(stage,
           codes[i] == (tcp ? 0 : PLAIT_ENOTSUP) ||

@@ -263,6 +263,24 @@ static int net_names(int fd, bool peer, plait_address *ret) {
   return (int)net_trace("io.names", net_fd(s), code);
 }
 
+/* Which ones Linux has for TCP alone. */
+static bool net_of_tcp(plait_option option) {
+  switch (option) {
+  case PLAIT_OPTION_NODELAY:
+  case PLAIT_OPTION_QUICKACK:
+  case PLAIT_OPTION_KEEP_ALIVE_IDLE:
+  case PLAIT_OPTION_KEEP_ALIVE_INTERVAL:
+  case PLAIT_OPTION_KEEP_ALIVE_COUNT:
+  case PLAIT_OPTION_USER_TIMEOUT:
+  case PLAIT_OPTION_UNSENT_LOWAT:
+  case PLAIT_OPTION_CONGESTION:
+  case PLAIT_OPTION_TOS:
+    return true;
+  default:
+    return false;
+  }
+}
+
 /* It keeps what it is told, and does nothing about it. */
 static int net_option(plait__socket *socket, bool set, plait_option option,
                       plait_option_value *value) {
@@ -270,7 +288,9 @@ static int net_option(plait__socket *socket, bool set, plait_option option,
   plait__sim_socket *s = plait__sim_socket_of(socket);
   int code = plait__sim_fails("io.option", 0) ? PLAIT_EINVAL : 0;
   plait__sim_option *o = &s->options[option];
-  if (code == 0 && set) {
+  if (code == 0 && s->local && net_of_tcp(option)) {
+    code = PLAIT_ENOTSUP;
+  } else if (code == 0 && set) {
     *o = (plait__sim_option){value->number, value->on};
     code = value->type == PLAIT_OPTION_IS_TEXT ? PLAIT_ENOTSUP : 0;
   } else if (code == 0) {

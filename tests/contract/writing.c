@@ -501,7 +501,7 @@ const struct behaviour writing_behaviours[] = {
     {"small_writes_above_marks_that_moved", small_writes_above_marks_that_moved,
      ON_STREAMS | ON_BOTH},
     {"hard_limit", hard_limit, ON_STREAMS | ON_BOTH},
-    {"raised_marks_resume", raised_marks_resume, ON_STREAMS | ON_BOTH},
+    {"raised_marks_resume", raised_marks_resume, ON_SOCKETS | ON_BOTH},
     {"low_above_high", low_above_high, ON_STREAMS | ON_BOTH},
     {"big_behind_many", big_behind_many, ON_STREAMS | ON_BOTH},
     {"printf_of_nonsense", printf_of_nonsense, ON_STREAMS | ON_BOTH},
