@@ -18,6 +18,7 @@
 #include <plait/line.h>
 #include <plait/netstring.h>
 #include <plait/option.h>
+#include <plait/pass.h>
 #include <plait/pool.h>
 #include <plait/prefixed.h>
 #include <plait/protocol.h>

@@ -107,6 +107,15 @@ typedef struct plait__io {
   ptrdiff_t (*read)(plait__socket *socket, void *buffer, size_t len);
   /* Bytes taken, or a code (PLAIT_EAGAIN). */
   ptrdiff_t (*writev)(plait__socket *socket, const plait__iovec *v, size_t n);
+  /* The same of a UNIX socket, with |fd| along with the first byte; and
+   * receiving: |ret_n| descriptors have come, close-on-exec, or more than
+   * |max|, of which the first |max| are there. */
+  ptrdiff_t (*send_fd)(plait__socket *socket, const plait__iovec *v, size_t n,
+                       int fd);
+  ptrdiff_t (*read_fds)(plait__socket *socket, void *buffer, size_t len,
+                        int *ret_fds, unsigned max, unsigned *ret_n);
+  /* Whether |fd| can be sent: 0 or PLAIT_EBADF; PLAIT_ENOTSUP. */
+  int (*check_fd)(int fd);
   int (*shut_wr)(plait__socket *socket);
   /* Bytes of ours that the peer has not acknowledged (UNIX: not read). */
   size_t (*unacked)(plait__socket *socket);

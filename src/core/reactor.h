@@ -16,6 +16,7 @@ typedef struct plait__stream plait__stream;
 typedef struct plait__acceptor plait__acceptor;
 typedef struct plait__cookie plait__cookie;
 typedef struct plait__background plait__background;
+typedef struct plait__pass plait__pass;
 
 enum {
   PLAIT__TURN_EVENTS = 256, /* events between two turns at most */
@@ -52,6 +53,7 @@ struct plait_reactor {
   plait_connector *connectors;
   plait__cookie *cookies;
   struct plait_signal *signals; /* that are waited for */
+  plait__pass *passed, *caught; /* descriptors that streams bring along */
   struct plait_idle *idles;     /* the one whose turn it is */
   unsigned idle_round;
   plait__background *backgrounds; /* functions that have a thread */

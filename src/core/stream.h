@@ -75,6 +75,7 @@ struct plait__stream {
   uint8_t phase; /* plait__phase */
   uint8_t due;
   uint8_t interest; /* what the backend watches */
+  uint8_t catches;  /* descriptors of the peer's that may wait */
   uint8_t holds;    /* connection_lost comes when 0; the descriptor is one, the
                      * thread that is its peer another */
   bool ready : 1;   /* in the reactor's ready list */
@@ -93,6 +94,7 @@ struct plait__stream {
   bool stdio : 1;       /* the peer is the thread that copies */
   bool background : 1;  /* it is a function on a thread of its own */
   bool wr_end : 1;      /* plait_write_eof() or plait_close() */
+  bool passes : 1;      /* bytes that are not sent bring descriptors along */
   bool tight : 1;       /* the hard limit is below the high-water mark */
 
   struct { /* of plait_address, without the path */
