@@ -66,6 +66,7 @@ static const char serve_help[] =
     "  tcp6:PORT[:interface=ADDRESS]              IPv6 only\n"
     "  unix:PATH[:mode=660]                       a UNIX socket\n"
     "  fd:3                                       a descriptor that listens\n"
+    "  systemd:name=web                           one of the service manager\n"
     "  stdio:                                     one connection: standard\n"
     "                                             input and output\n"
     "A backslash before ':', '=' or '\\' makes it an ordinary character.\n";

@@ -226,6 +226,11 @@ typedef struct plait__host {
   int (*resolve)(const plait__os *os, const plait__question *question,
                  plait__found *ret);
   unsigned (*descriptor_limit)(void);
+  /* A copy, close-on-exec, of the descriptor that a service manager has handed
+   * to this process (LISTEN_FDS) under |name|, or as number |index| if that is
+   * NULL.  PLAIT_ENOENT with |ret_step|: there is none. */
+  int (*activated)(const char *name, unsigned index, int *ret_fd,
+                   const char **ret_step);
   /* Has plait__signal() called for |number| from now on.  Once for a loop and a
    * signal; the last signal_stop() of a signal in this process, or loop_free(),
    * restores what was before the first start. */

@@ -176,6 +176,9 @@ int plait__uv_entropy(void *buffer, size_t len);
 void *plait__uv_alloc(void *old, size_t size, const char *site);
 void plait__uv_fatal(const char *text);
 unsigned plait__uv_descriptor_limit(void);
+/* activated.c */
+int plait__uv_activated(const char *name, unsigned index, int *ret_fd,
+                        const char **ret_step);
 
 int plait__uv_thread_start(void (*fn)(void *arg), void *arg, const char *name,
                            int cpu, plait__thread **ret);

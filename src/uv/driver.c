@@ -95,6 +95,7 @@ static const plait__os os = {
 static const plait__host host = {
     .resolve = plait__uv_resolve,
     .descriptor_limit = plait__uv_descriptor_limit,
+    .activated = plait__uv_activated,
     .signal_start = plait__uv_signal_start,
     .signal_stop = plait__uv_signal_stop,
     .stdio_open = plait__uv_stdio_open,
