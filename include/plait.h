@@ -20,6 +20,7 @@
 #include <plait/netstring.h>
 #include <plait/pipe.h>
 #include <plait/option.h>
+#include <plait/pass.h>
 #include <plait/pool.h>
 #include <plait/prefixed.h>
 #include <plait/process.h>

@@ -73,6 +73,9 @@ static const good_case good_servers[] = {
     {"fd:0", "fd 0", "fd:0"},
     {"fd:3", "fd 3", "fd:3"},
     {"fd:2147483647", "fd 2147483647", "fd:2147483647"},
+    {"systemd:name=web", "systemd web:0", "systemd:name=web"},
+    {"systemd:name=a\\:b", "systemd a:b:0", "systemd:name=a\\:b"},
+    {"systemd:index=7", "systemd 7", "systemd:index=7"},
     {"stdio:", "stdio", "stdio:"},
     {"stdio", "stdio", "stdio:"},
 };
@@ -143,8 +146,8 @@ static const char *describe_place(const plait__endpoint *e, char *buffer,
 /* Everything that |e| says, in a line of |buffer|. */
 static const char *describe(const plait__endpoint *e, char *buffer,
                             size_t size) {
-  static const char *const kinds[] = {"tcp", "tcp6",  "unix",
-                                      "fd",  "stdio", "process"};
+  static const char *const kinds[] = {"tcp",     "tcp6",  "unix",   "fd",
+                                      "systemd", "stdio", "process"};
   char address[PLAIT__ENDPOINT_TEXT_MAX];
   FILE *out = fmemopen(buffer, size, "w");
 
@@ -156,7 +159,8 @@ static const char *describe(const plait__endpoint *e, char *buffer,
   for (unsigned i = 0; e->kind == PLAIT__KIND_PROCESS && i <= e->arg_count;
        i++, word += strlen(word) + 1)
     fprintf(out, " '%s'", word);
-  if (e->kind == PLAIT__KIND_FD)
+  if (e->kind == PLAIT__KIND_FD ||
+      (e->kind == PLAIT__KIND_SYSTEMD && e->host[0] == '\0'))
     fprintf(out, " %d", e->fd);
   if (e->dual)
     fputs(" dual", out);
@@ -237,10 +241,11 @@ typedef struct bad_case {
   "'_' and '.'"
 
 static const bad_case bad_servers[] = {
-    {"", "type: \"\" is none of tcp, tcp6, unix, fd, stdio", SERVER_TCP},
-    {"8000", "type: \"8000\" is none of tcp, tcp6, unix, fd, stdio",
+    {"", "type: \"\" is none of tcp, tcp6, unix, fd, systemd, stdio",
      SERVER_TCP},
-    {"TCP:80", "type: \"TCP\" is none of tcp, tcp6, unix, fd, stdio",
+    {"8000", "type: \"8000\" is none of tcp, tcp6, unix, fd, systemd, stdio",
+     SERVER_TCP},
+    {"TCP:80", "type: \"TCP\" is none of tcp, tcp6, unix, fd, systemd, stdio",
      SERVER_TCP},
     {"tcp =80", "type: \"tcp \" is followed by '='; the type ends in ':'",
      SERVER_TCP},
@@ -319,6 +324,12 @@ static const bad_case bad_servers[] = {
     {"fd:2147483648",
      "descriptor: \"2147483648\" is not a number from 0 to 2147483647", "fd:3"},
     {"fd:3:name=x", "key: \"name\" is unknown; fd has no keys", "fd:3"},
+    {"systemd:", "name: missing, and so is index", "systemd:name=web"},
+    {"systemd:name=a:index=1", "index: given along with name",
+     "systemd:name=web"},
+    {"systemd:name=", "name: 0 bytes; 1 to 127 will do", "systemd:name=web"},
+    {"systemd:index=x", "index: \"x\" is not a number from 0 to 2147483647",
+     "systemd:name=web"},
     {"stdio:x", "argument: \"x\"" TOO_MANY, "stdio:"},
     {"stdio::", "argument: \"\"" TOO_MANY, "stdio:"},
     {"stdio:a=b", "key: \"a\" is unknown; stdio has no keys", "stdio:"},

@@ -62,7 +62,7 @@ static const struct bad {
     {plait__endpoint_datagram_connect, "unixgram:/x:bind=", "bind: empty"},
     {plait__endpoint_listen, "udp:5",
      "type: \"udp\" carries datagrams, and streams are asked for: tcp, tcp6, "
-     "unix, fd, stdio"},
+     "unix, fd, systemd, stdio"},
     {plait__endpoint_connect, "unixgram:/x",
      "type: \"unixgram\" carries datagrams, and streams are asked for: tcp, "
      "unix, process, stdio"},

@@ -163,6 +163,24 @@ START_TEST(test_stopped_factories_leave_nothing) {
 }
 END_TEST
 
+/* It is read once, and nobody else is to take it for its own: it was not even
+ * ours. */
+START_TEST(test_activation_is_read_once) {
+  plait_factory factory = {.protocol = &plait_discard};
+  open_runtime((plait_runtime_options){0});
+  setenv("LISTEN_PID", "1", 1);
+  setenv("LISTEN_FDS", "1", 1);
+  setenv("LISTEN_FDNAMES", "web", 1);
+  ck_assert_int_eq(
+      plait_listen(runtime, "systemd:index=0", &factory, NULL, NULL),
+      PLAIT_ENOENT);
+  ck_assert_ptr_null(getenv("LISTEN_PID"));
+  ck_assert_ptr_null(getenv("LISTEN_FDS"));
+  ck_assert_ptr_null(getenv("LISTEN_FDNAMES"));
+  close_runtime();
+}
+END_TEST
+
 int main(void) {
   TCase *tests = tcase_create("runtime");
   tcase_add_test(tests, test_too_many_reactors);
@@ -173,6 +191,7 @@ int main(void) {
   tcase_add_test(tests, test_cookies);
   tcase_add_test(tests, test_cookie_without_memory);
   tcase_add_test(tests, test_stopped_factories_leave_nothing);
+  tcase_add_test(tests, test_activation_is_read_once);
   Suite *suite = suite_create("runtime");
   suite_add_tcase(suite, tests);
   return run_suite(suite);

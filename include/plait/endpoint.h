@@ -8,6 +8,10 @@
  *           tcp6:8000[:interface=\:\:1]                    IPv6 only
  *           unix:/run/x.sock[:mode=660][:backlog=511]
  *           fd:3                                  a descriptor that listens
+ *           systemd:name=web, systemd:index=0     one that the service manager
+ *             has bound (sd_listen_fds(3)): the first time that one is asked
+ *             for, LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are read and taken
+ *             out of the environment, and all of them become close-on-exec
  *           stdio:                                one connection
  * Clients:  tcp:www.example.net:80[:timeout=30][:bind=127.0.0.2], tcp:db:http,
  *             tcp:127.0.0.1:8000, tcp:[\:\:1]:80

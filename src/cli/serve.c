@@ -67,6 +67,7 @@ static const char serve_help[] =
     "  tcp6:PORT[:interface=ADDRESS]              IPv6 only\n"
     "  unix:PATH[:mode=660]                       a UNIX socket\n"
     "  fd:3                                       a descriptor that listens\n"
+    "  systemd:name=web                           one of the service manager\n"
     "  stdio:                                     one connection: standard\n"
     "                                             input and output\n"
     "  udp:PORT[:interface=ADDRESS]               datagrams over IPv4;\n"

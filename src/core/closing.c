@@ -15,8 +15,8 @@
  *
  * The peer of a stdio stream is our own thread, which reads on over such a
  * reset: nothing is lingered for.  What it has yet to copy out is waited for in
- * GONE, where the thread is a hold; there an abort ends that wait.  A background
- * function likewise reads what was sent to it, and is waited for.
+ * GONE, where the thread is a hold; there an abort ends that wait.  A
+ * background function likewise reads what was sent to it, and is waited for.
  */
 #include "core/closing.h"
 
@@ -26,6 +26,7 @@
 #include "core/factory.h"
 #include "core/instance.h"
 #include "core/memory.h"
+#include "core/pass.h"
 
 #define STAY PLAIT__PHASES
 
@@ -101,6 +102,8 @@ static void enter_gone(plait__stream *s, bool reset) {
     plait__background_gone(s);
   if (s->mated)
     s->mate->closed(s->mate, reset);
+  if (s->passes || s->catches != 0)
+    plait__pass_gone(s);
   if (plait__stream_is_away(s))
     plait__away_close_socket(s, reset);
   else

@@ -143,6 +143,15 @@ typedef struct plait__io {
   ptrdiff_t (*read)(plait__socket *socket, void *buffer, size_t len);
   /* Bytes taken, or a code (PLAIT_EAGAIN). */
   ptrdiff_t (*writev)(plait__socket *socket, const plait__iovec *v, size_t n);
+  /* The same of a UNIX socket, with |fd| along with the first byte; and
+   * receiving: |ret_n| descriptors have come, close-on-exec, or more than
+   * |max|, of which the first |max| are there. */
+  ptrdiff_t (*send_fd)(plait__socket *socket, const plait__iovec *v, size_t n,
+                       int fd);
+  ptrdiff_t (*read_fds)(plait__socket *socket, void *buffer, size_t len,
+                        int *ret_fds, unsigned max, unsigned *ret_n);
+  /* Whether |fd| can be sent: 0 or PLAIT_EBADF; PLAIT_ENOTSUP. */
+  int (*check_fd)(int fd);
   int (*shut_wr)(plait__socket *socket);
   /* Bytes of ours that the peer has not acknowledged (UNIX: not read). */
   size_t (*unacked)(plait__socket *socket);
@@ -323,6 +332,11 @@ typedef struct plait__host {
   int (*resolve)(const plait__os *os, const plait__question *question,
                  plait__found *ret);
   unsigned (*descriptor_limit)(void);
+  /* A copy, close-on-exec, of the descriptor that a service manager has handed
+   * to this process (LISTEN_FDS) under |name|, or as number |index| if that is
+   * NULL.  PLAIT_ENOENT with |ret_step|: there is none. */
+  int (*activated)(const char *name, unsigned index, int *ret_fd,
+                   const char **ret_step);
   /* Has plait__signal() called for |number| from now on.  Once for a loop and a
    * signal; the last signal_stop() of a signal in this process, or loop_free(),
    * restores what was before the first start. */

@@ -170,6 +170,21 @@ int plait__listen_fd(plait_runtime *runtime, int fd, plait_factory *factory,
   return listener_start(runtime, factory, &fd, 1, true, ret);
 }
 
+int plait__listen_activated(plait_runtime *runtime, const char *name,
+                            unsigned index, plait_factory *factory,
+                            plait_listener **ret) {
+  const plait_backend *driver = runtime->driver;
+  const char *step = NULL;
+  int fd;
+  int code = driver->host->activated(name, index, &fd, &step);
+  if (code != 0)
+    return plait__fail(code, "%s: %s", step, plait_strerror(code));
+  code = plait__listen_fd(runtime, fd, factory, ret);
+  if (code != 0)
+    driver->io->close_fd(fd);
+  return code;
+}
+
 int plait__listen_stdio(plait_runtime *runtime, plait_factory *factory,
                         plait_listener **ret) {
   plait_listener *l = listener_new(runtime, factory, 0);

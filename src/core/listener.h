@@ -16,6 +16,11 @@ int plait__listen_at(plait_runtime *runtime, const plait__listen_spec *spec,
 /* Listens on a descriptor that was inherited. */
 int plait__listen_fd(plait_runtime *runtime, int fd, plait_factory *factory,
                      plait_listener **ret);
+/* Listens on one that a service manager has handed over: see host->activated().
+ */
+int plait__listen_activated(plait_runtime *runtime, const char *name,
+                            unsigned index, plait_factory *factory,
+                            plait_listener **ret);
 /* Standard input and output as the one connection. */
 int plait__listen_stdio(plait_runtime *runtime, plait_factory *factory,
                         plait_listener **ret);

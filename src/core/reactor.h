@@ -18,6 +18,7 @@ typedef struct plait__acceptor plait__acceptor;
 typedef struct plait__cookie plait__cookie;
 typedef struct plait__background plait__background;
 typedef struct plait__datagram_area plait__datagram_area;
+typedef struct plait__pass plait__pass;
 
 enum {
   PLAIT__TURN_EVENTS = 256, /* events between two turns at most */
@@ -58,6 +59,7 @@ struct plait_reactor {
   plait__datagram_area *datagram_area;
   plait__cookie *cookies;
   struct plait_signal *signals; /* that are waited for */
+  plait__pass *passed, *caught; /* descriptors that streams bring along */
   struct plait_idle *idles;     /* the one whose turn it is */
   unsigned idle_round;
   plait__background *backgrounds; /* functions that have a thread */

@@ -87,6 +87,7 @@ struct plait__stream {
   uint8_t interest : 4; /* what the backend watches */
   uint8_t one_way : 1;  /* a pipe: there is no end of the peer's to wait for */
   uint8_t mated : 1;    /* |mate| is told when our end is closed */
+  uint8_t catches;      /* descriptors of the peer's that may wait */
   uint8_t holds;    /* connection_lost comes when 0; the descriptor is one, the
                      * thread that is its peer another */
   bool ready : 1;   /* in the reactor's ready list */
@@ -105,6 +106,7 @@ struct plait__stream {
   bool stdio : 1;       /* the peer is the thread that copies */
   bool background : 1;  /* it is a function on a thread of its own */
   bool wr_end : 1;      /* plait_write_eof() or plait_close() */
+  bool passes : 1;      /* bytes that are not sent bring descriptors along */
   bool tight : 1;       /* the hard limit is below the high-water mark */
 
   union {

@@ -3,6 +3,7 @@
 #include "core/away.h"
 #include "core/deliver.h"
 #include "core/memory.h"
+#include "core/pass.h"
 
 /* The chunk that has room for a read, behind what is lent of it. */
 static plait__chunk *reading_chunk(plait_reactor *r) {
@@ -60,7 +61,9 @@ static bool read_once(plait__stream *s, int code_at_end) {
     return false;
   }
   uint8_t *to = chunk->data + chunk->fill;
-  ptrdiff_t n = r->io->read(&s->socket, to, reading_size(s, chunk));
+  size_t size = reading_size(s, chunk);
+  ptrdiff_t n = s->catches != 0 ? plait__pass_read(s, to, size)
+                                : r->io->read(&s->socket, to, size);
   if (n > 0) {
     s->received_bytes += (uint64_t)n;
     if (s->phase == PLAIT__OPEN) {

@@ -3,6 +3,7 @@
 #include "core/deliver.h"
 #include "core/factory.h"
 #include "core/instance.h"
+#include "core/pass.h"
 
 static void verb_write_eof(plait_transport *t) {
   plait__stream *s = plait__stream_of(t);
@@ -196,6 +197,9 @@ static void verb_check(const plait_transport *t, const char *function) {
 const plait__transport_ops plait__stream_ops = {
     .writev = plait__stream_writev,
     .write_owned = plait__stream_write_owned,
+    .write_fd = plait__pass_write,
+    .set_fds_max = plait__pass_set_max,
+    .take_fd = plait__pass_take,
     .write_eof = verb_write_eof,
     .close = verb_close,
     .abort = verb_abort,

@@ -11,6 +11,7 @@
 #include "core/away.h"
 #include "core/deliver.h"
 #include "core/factory.h"
+#include "core/pass.h"
 #include "core/runtime.h"
 
 void plait__stream_publish(plait__stream *s) {
@@ -62,13 +63,27 @@ static size_t iovec_bytes(const plait__iovec *v, size_t n) {
   return sum;
 }
 
+/* io->writev() of what |v| is cut to, in front of the next byte that brings a
+ * descriptor along. */
+static ptrdiff_t flush_hand_over(plait__stream *s, plait__iovec *v,
+                                 size_t *count) {
+  const plait__io *io = s->reactor->io;
+  int fd = s->passes ? plait__pass_cut(s, v, count) : -1;
+  if (fd < 0)
+    return io->writev(&s->socket, v, *count);
+  ptrdiff_t n = io->send_fd(&s->socket, v, *count, fd);
+  if (n > 0)
+    plait__pass_sent(s);
+  return n;
+}
+
 /* Hands the queue to the system, as far as it goes. */
 static void flush_queue(plait__stream *s) {
   plait_reactor *r = s->reactor;
   plait__iovec v[PLAIT__IOVECS];
   while (s->queue.ring != NULL && !s->blocked) {
     size_t count = plait__queue_gather(&s->queue, v, PLAIT__IOVECS);
-    ptrdiff_t n = r->io->writev(&s->socket, v, count);
+    ptrdiff_t n = flush_hand_over(s, v, &count);
     flush_took(s, n, iovec_bytes(v, count));
     if (n > 0)
       plait__queue_consume(&s->queue, &r->outbox, r->os, (size_t)n);
@@ -97,7 +112,7 @@ static void flush_done(plait__stream *s) {
  * not, or the case is another. */
 static bool flush_plain(plait__stream *s) {
   plait_reactor *r = s->reactor;
-  if (!plait__queue_is_plain(&s->queue, &r->outbox))
+  if (s->passes || !plait__queue_is_plain(&s->queue, &r->outbox))
     return false;
   plait__iovec v = {r->outbox.bytes, r->outbox.used};
   ptrdiff_t n = r->io->writev(&s->socket, &v, 1);
@@ -226,7 +241,7 @@ static size_t write_offer(plait__stream *s, const plait_slice *slices,
     return 0; /* more segments than fit: they go first */
   for (size_t i = 0; i < n; i++)
     v[count++] = (plait__iovec){slices[i].data, slices[i].len};
-  ptrdiff_t took = r->io->writev(&s->socket, v, count);
+  ptrdiff_t took = flush_hand_over(s, v, &count);
   flush_took(s, took, iovec_bytes(v, count));
   if (took <= 0)
     return 0;

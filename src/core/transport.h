@@ -25,6 +25,9 @@ typedef struct plait__transport_ops {
   /* Queues a reference, or releases it at once if the transport is closing. */
   bool (*write_owned)(plait_transport *t, const void *data, size_t len,
                       plait_release_fn *release, void *arg);
+  int (*write_fd)(plait_transport *t, int fd, const void *data, size_t len);
+  int (*set_fds_max)(plait_transport *t, unsigned n);
+  int (*take_fd)(plait_transport *t);
   void (*write_eof)(plait_transport *t);
   void (*close)(plait_transport *t, int reason); /* 0: no reason of its own */
   void (*abort)(plait_transport *t);

@@ -29,6 +29,9 @@ static int server_open(plait_runtime *runtime, const plait__endpoint *e,
 
   if (e->kind == PLAIT__KIND_FD)
     return plait__listen_fd(runtime, e->fd, factory, ret);
+  if (e->kind == PLAIT__KIND_SYSTEMD)
+    return plait__listen_activated(runtime, e->host[0] != '\0' ? e->host : NULL,
+                                   (unsigned)e->fd, factory, ret);
   if (e->kind == PLAIT__KIND_STDIO)
     return plait__listen_stdio(runtime, factory, ret);
   return plait__listen_at(runtime, &spec, factory, ret);

@@ -173,6 +173,26 @@ static int spec_listen_fd(const spec_reader *r, plait__endpoint *ret) {
   return code;
 }
 
+/* One of the two. */
+static int spec_listen_systemd(const spec_reader *r, plait__endpoint *ret) {
+  const char *name = r->keys[0], *index = r->keys[1];
+  unsigned number = 0;
+
+  if ((name == NULL) == (index == NULL))
+    return plait__complain(
+        r->text, name == NULL ? "name" : "index", NULL, r->example,
+        name == NULL ? "missing, and so is index" : "given along with name");
+  if (name != NULL && (name[0] == '\0' || strlen(name) > PLAIT__ACTIVATED_MAX))
+    return plait__complain(r->text, "name", NULL, r->example,
+                           "%u bytes; 1 to %d will do", (unsigned)strlen(name),
+                           PLAIT__ACTIVATED_MAX);
+  if (name != NULL)
+    memcpy(ret->host, name, strlen(name) + 1);
+  int code = spec_number(r, "index", index, 0, INT_MAX, &number);
+  ret->fd = (int)number;
+  return code;
+}
+
 static int spec_stdio(const spec_reader *r, plait__endpoint *ret) {
   (void)r;
   (void)ret;
@@ -313,6 +333,13 @@ static const spec_type spec_servers[] = {
      {NULL},
      NULL,
      spec_listen_fd},
+    {"systemd",
+     PLAIT__KIND_SYSTEMD,
+     "systemd:name=web",
+     {NULL},
+     {"name", "index"},
+     NULL,
+     spec_listen_systemd},
     {"stdio", PLAIT__KIND_STDIO, "stdio:", {NULL}, {NULL}, NULL, spec_stdio},
     {NULL, PLAIT__KIND_TCP, NULL, {NULL}, {NULL}, NULL, NULL},
 };

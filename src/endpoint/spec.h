@@ -11,6 +11,7 @@ enum {
   PLAIT__CONNECT_MS = 30 * 1000,
   PLAIT__CONNECT_MS_MAX = 86400 * 1000, /* a day */
   PLAIT__HOST_MAX = 253,                /* of RFC 1035, without its last dot */
+  PLAIT__ACTIVATED_MAX = 127,           /* a service manager's name */
   PLAIT__LABEL_MAX = 63,                /* between two dots of it */
   PLAIT__SERVICE_MAX = 31,              /* "http": IANA's have 15 at most */
   PLAIT__PROGRAM_ARGS_MAX = 14,
@@ -23,6 +24,8 @@ typedef enum plait__kind {
   PLAIT__KIND_TCP6,
   PLAIT__KIND_UNIX,
   PLAIT__KIND_FD,
+  PLAIT__KIND_SYSTEMD, /* |host| is its name, or |fd| its number if that is ""
+                        */
   PLAIT__KIND_STDIO,
   PLAIT__KIND_PROCESS,
   PLAIT__KIND_UDP,

@@ -64,6 +64,16 @@ static void text_unix(const plait__endpoint *e, const char *type,
            text_escape(e->address.path, path));
 }
 
+static void text_systemd(const plait__endpoint *e, char *buffer) {
+  char name[2 * sizeof e->host];
+
+  if (e->host[0] == '\0')
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "systemd:index=%d", e->fd);
+  else
+    snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "systemd:name=%.*s",
+             2 * PLAIT__ACTIVATED_MAX, text_escape(e->host, name));
+}
+
 const char *plait__endpoint_listen_text(const plait__endpoint *e,
                                         char *buffer) {
   switch (e->kind) {
@@ -87,6 +97,9 @@ const char *plait__endpoint_listen_text(const plait__endpoint *e,
     break;
   case PLAIT__KIND_FD:
     snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "fd:%d", e->fd);
+    break;
+  case PLAIT__KIND_SYSTEMD:
+    text_systemd(e, buffer);
     break;
   case PLAIT__KIND_STDIO:
     snprintf(buffer, PLAIT__ENDPOINT_TEXT_MAX, "stdio:");

@@ -67,6 +67,27 @@ static bool verb_write_owned(plait_transport *t, const void *data, size_t len,
   return write_answer(a);
 }
 
+/* Which strand would get a descriptor at which time is not worth a lock. */
+static int no_fds(void) {
+  return plait__fail(PLAIT_ENOTSUP, "pass: not with callbacks on workers");
+}
+
+static int verb_write_fd(plait_transport *t, int fd, const void *data,
+                         size_t len) {
+  (void)t, (void)fd, (void)data, (void)len;
+  return no_fds();
+}
+
+static int verb_set_fds_max(plait_transport *t, unsigned n) {
+  (void)t, (void)n;
+  return no_fds();
+}
+
+static int verb_take_fd(plait_transport *t) {
+  (void)t;
+  return -1;
+}
+
 static void verb_write_eof(plait_transport *t) {
   plait__away *a = away_of(t);
   if (a->phase != PLAIT__OPEN || a->wr_end)
@@ -330,6 +351,9 @@ static void verb_check(const plait_transport *t, const char *function) {
 const plait__transport_ops plait__away_ops = {
     .writev = verb_writev,
     .write_owned = verb_write_owned,
+    .write_fd = verb_write_fd,
+    .set_fds_max = verb_set_fds_max,
+    .take_fd = verb_take_fd,
     .write_eof = verb_write_eof,
     .close = verb_close,
     .abort = verb_abort,

@@ -178,6 +178,13 @@ void plait_sim_signal(plait_sim *sim) {
   plait_sim_raise(sim, SIGINT);
 }
 
+static int host_activated(const char *name, unsigned index, int *ret_fd,
+                          const char **ret_step) {
+  (void)name, (void)index, (void)ret_fd;
+  *ret_step = "LISTEN_FDS";
+  return PLAIT_ENOENT;
+}
+
 static int host_stdio_open(const plait__os *os,
                            void (*done)(void *arg, int code), void *arg,
                            int *ret_fd, plait__stdio **ret,
@@ -231,6 +238,7 @@ static int host_duplicate(int fd, int *ret_fd) {
 const plait__host plait__sim_host = {
     .resolve = host_resolve,
     .descriptor_limit = host_descriptor_limit,
+    .activated = host_activated,
     .signal_start = plait__sim_signal_start,
     .signal_stop = plait__sim_signal_stop,
     .stdio_open = host_stdio_open,

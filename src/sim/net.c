@@ -300,6 +300,27 @@ static int net_option(plait__socket *socket, bool set, plait_option option,
   return (int)net_trace("io.option", option, code);
 }
 
+/* ---- descriptors that are passed, of which this world has none ------------
+ */
+
+static int net_check_fd(int fd) {
+  (void)fd;
+  return PLAIT_ENOTSUP;
+}
+
+static ptrdiff_t net_send_fd(plait__socket *socket, const plait__iovec *v,
+                             size_t n, int fd) {
+  (void)socket, (void)v, (void)n, (void)fd;
+  return PLAIT_ENOTSUP;
+}
+
+static ptrdiff_t net_read_fds(plait__socket *socket, void *buffer, size_t len,
+                              int *ret_fds, unsigned max, unsigned *ret_n) {
+  (void)ret_fds, (void)max;
+  *ret_n = 0;
+  return net_read(socket, buffer, len);
+}
+
 /* ---- foreign descriptors, which this world has none of ------------------- */
 
 static int net_watch(plait__loop *loop, plait__socket *socket, int fd,
@@ -372,6 +393,9 @@ const plait__io plait__sim_io = {
     .interest = net_interest,
     .read = net_read,
     .writev = net_writev,
+    .send_fd = net_send_fd,
+    .read_fds = net_read_fds,
+    .check_fd = net_check_fd,
     .shut_wr = net_shut_wr,
     .unacked = net_unacked,
     .unread = net_unread,

@@ -135,6 +135,12 @@ ptrdiff_t plait__uv_read(plait__socket *socket, void *buffer, size_t len);
 ptrdiff_t plait__uv_writev(plait__socket *socket, const plait__iovec *v,
                            size_t n);
 int plait__uv_shut_wr(plait__socket *socket);
+/* pass.c */
+ptrdiff_t plait__uv_send_fd(plait__socket *socket, const plait__iovec *v,
+                            size_t n, int fd);
+ptrdiff_t plait__uv_read_fds(plait__socket *socket, void *buffer, size_t len,
+                             int *ret_fds, unsigned max, unsigned *ret_n);
+int plait__uv_check_fd(int fd);
 size_t plait__uv_unacked(plait__socket *socket);
 size_t plait__uv_unread(plait__socket *socket);
 int plait__uv_pair(int ret_fds[2]);
@@ -193,6 +199,9 @@ int plait__uv_entropy(void *buffer, size_t len);
 void *plait__uv_alloc(void *old, size_t size, const char *site);
 void plait__uv_fatal(const char *text);
 unsigned plait__uv_descriptor_limit(void);
+/* activated.c */
+int plait__uv_activated(const char *name, unsigned index, int *ret_fd,
+                        const char **ret_step);
 
 int plait__uv_thread_start(void (*fn)(void *arg), void *arg, const char *name,
                            int cpu, plait__thread **ret);

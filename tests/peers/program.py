@@ -127,10 +127,10 @@ class Program:
 
 
 class Serve(Program):
-    """plait serve, listening."""
+    """plait serve, listening; |launcher| are words in front of it."""
 
-    def __init__(self, *arguments, endpoints=None, **options):
-        super().__init__(PLAIT, "serve", *arguments, **options)
+    def __init__(self, *arguments, endpoints=None, launcher=(), **options):
+        super().__init__(*launcher, PLAIT, "serve", *arguments, **options)
         if endpoints is None:
             endpoints = sum(is_endpoint(a) for a in arguments)
         self.endpoints = []
