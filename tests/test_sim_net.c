@@ -127,6 +127,20 @@ START_TEST(a_closed_socket_is_fatal) {
 }
 END_TEST
 
+/* On workers it is asked for long after it was told that it is closed. */
+START_TEST(a_closed_socket_has_no_descriptor) {
+  begin(plain);
+  ends_pair(&clients[0], &servers[0]);
+  ck_assert_int_ge(end_fd(&clients[0]), 0);
+  end_close(&clients[0], false);
+  ck_assert_int_eq(end_fd(&clients[0]), -1);
+  ends_run(SHORTLY_US);
+  ck_assert(clients[0].closed);
+  ck_assert_int_eq(end_fd(&clients[0]), -1);
+  finish();
+}
+END_TEST
+
 START_TEST(what_can_be_adopted) {
   int fds[2];
   begin(plain);
@@ -515,6 +529,7 @@ static Suite *net_suite(void) {
   tcase_add_test(tc, several_sockets_or_none);
   tcase_add_test_raise_signal(tc, a_closed_descriptor_is_fatal, SIGABRT);
   tcase_add_test_raise_signal(tc, a_closed_socket_is_fatal, SIGABRT);
+  tcase_add_test(tc, a_closed_socket_has_no_descriptor);
   tcase_add_test(tc, what_can_be_adopted);
   tcase_add_test(tc, addresses_are_taken_once);
   tcase_add_test(tc, a_path_that_refuses_is_free);

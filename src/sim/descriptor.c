@@ -78,8 +78,8 @@ plait__sim_socket *plait__sim_descriptor_of(int fd) {
 
 plait__sim_socket *plait__sim_socket_of(const plait__socket *socket) {
   plait__sim_socket *s = ((const plait__sim_head *)socket)->socket;
-  if (s->fd < 0)
-    descriptor_fatal(s->number, "is closed");
+  if (s == NULL || s->fd < 0)
+    descriptor_fatal(s != NULL ? s->number : -1, "is closed");
   return s;
 }
 

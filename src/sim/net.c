@@ -122,7 +122,7 @@ static int net_attach(plait__loop *loop, plait__socket *socket, int fd) {
 
 static int net_fd_of(const plait__socket *socket) {
   const plait__sim_socket *s = ((const plait__sim_head *)socket)->socket;
-  return s->fd;
+  return s != NULL ? s->fd : -1;
 }
 
 static void net_interest(plait__socket *socket, unsigned interest) {

@@ -16,6 +16,7 @@ static bool ready_tell_closed(plait__loop *loop) {
     plait__sim_socket *s = plait_container_of(link, plait__sim_socket, place);
     plait__socket *owner = s->owner;
     plait__sim_socket_free(s);
+    ((plait__sim_head *)owner)->socket = NULL;
     owner->events->closed(owner);
   }
   return any;

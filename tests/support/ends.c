@@ -73,7 +73,7 @@ void end_attach(struct end *e, int fd) {
 }
 
 int end_fd(const struct end *e) {
-  return e->closed ? -1 : io->fd(&e->head.base);
+  return io->fd(&e->head.base);
 }
 
 void end_want(struct end *e, unsigned interest) {
