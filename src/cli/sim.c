@@ -143,8 +143,9 @@ static void print_text(const struct sim_options *options,
                        const struct sim_result *r, double took) {
   double virtual_s = (double)r->virtual_ns / 1e9;
   if (options->events)
-    printf("hash %016" PRIx64 "\n%" PRIu64 " connections, %" PRIu64 " bytes\n",
-           r->hash, r->connections, r->bytes);
+    printf("hash %016" PRIx64 "\n%" PRIu64 " connections, %" PRIu64
+           " bytes\n%" PRIu64 " calls that may fail in one world, at most\n",
+           r->hash, r->connections, r->bytes, r->fallible);
   if (options->places)
     places_print(&r->places, stdout);
   if (options->order.faults)

@@ -16,11 +16,14 @@ static void echo_lost(struct side *side) {
   ((struct echo *)side->stage->play)->wanted--;
 }
 
-static void echo_met(struct side *side) {
+static void echo_met(struct side *side, struct witness *w, plait_transport *t) {
+  (void)w, (void)t;
   ((struct echo *)side->stage->play)->met += !side->stage->stopping;
 }
 
-static void echo_served(struct side *side) {
+static void echo_served(struct side *side, struct witness *w,
+                        plait_transport *t) {
+  (void)w, (void)t;
   struct echo *echo = (struct echo *)side->stage->play;
   uint32_t most = side->stage->plan->connections_max;
   CHECK(side->stage,
@@ -55,10 +58,20 @@ static void echo_adopt(struct stage *stage, unsigned reactor, int fd,
   } while (code != 0);
 }
 
+/* There is no standard input here; the factory is not used then. */
+static void echo_stdio(struct stage *stage) {
+  struct echo *echo = (struct echo *)stage->play;
+  int code = plait_stdio(plait_runtime_reactor(stage->runtime, 0),
+                         &echo->client.factory);
+  CHECK(stage, code == PLAIT_ENOTSUP || (code < 0 && stage_faulty(stage)),
+        "plait_stdio() answers %s", plait_error_name(code));
+}
+
 /* Clients and servers of pairs of descriptors, which nobody accepts. */
 static int echo_pairs(struct stage *stage) {
   struct echo *echo = (struct echo *)stage->play;
   const struct plan *plan = stage->plan;
+  echo_stdio(stage);
   for (unsigned i = 0; i < plan->connections; i++) {
     int fds[2];
     int code = plait_sim_pair(stage->sim, fds);
@@ -134,7 +147,9 @@ static bool echo_serves_all(const struct stage *stage) {
 
 static void echo_close(struct stage *stage) {
   struct echo *echo = (struct echo *)stage->play;
-  CHECK(stage, !echo_serves_all(stage) || stage->served >= echo->met,
+  CHECK(stage,
+        !echo_serves_all(stage) ||
+            stage->served + stage->turned_away >= echo->met,
         "%u clients were connected before the stop, and %u were served",
         echo->met, stage->served);
   CHECK(stage, echo->server.started == echo->server.stopped,

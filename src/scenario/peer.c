@@ -139,6 +139,23 @@ static void peer_timer(plait_timer *timer) {
   witness_leave(peer->w);
 }
 
+/* Which options there are depends on the medium, not on the connection. */
+static void peer_tune(struct peer *peer) {
+  struct stage *stage = peer->w->stage;
+  plait_transport *t = peer->framed.base.transport;
+  bool tcp = stage->plan->medium == MEDIUM_TCP;
+  const int codes[] = {
+      plait_transport_set_nodelay(t, peer->w->number % 2 != 0),
+      plait_transport_set_keepalive(t, peer->w->number % 3 * 30)};
+  for (int i = 0; i < 2; i++)
+    CHECK(stage,
+          codes[i] == (tcp ? 0 : PLAIT_ENOTSUP) ||
+              (codes[i] < 0 && stage_faulty(stage)) ||
+              (codes[i] == PLAIT_ECLOSED && stage->plan->workers != 0),
+          "%s %u: an option of the socket answers %s", peer->w->role,
+          peer->w->number, plait_error_name(codes[i]));
+}
+
 static void peer_made(plait_protocol *p, bool client) {
   struct peer *peer = peer_of(p);
   struct stage *stage = peer_stage(peer);
@@ -146,8 +163,9 @@ static void peer_made(plait_protocol *p, bool client) {
   peer->dice = stage_dice(stage, peer->w->number);
   plait_timer_init(&peer->timer, p->transport, peer_timer);
   struct side *side = side_of(p->factory);
+  peer_tune(peer);
   if (side->made != NULL)
-    side->made(side);
+    side->made(side, peer->w, p->transport);
 }
 
 static void client_made(plait_protocol *p) {

@@ -62,11 +62,13 @@ static void caller_told(struct caller *c) {
   c->last_ns = now_ns;
 }
 
-static void caller_made(struct side *side) {
+static void caller_made(struct side *side, struct witness *w,
+                        plait_transport *t) {
   struct caller *c = caller_of(side);
   caller_told(c);
   c->up = true;
   c->failures = 0;
+  ask_start(side->stage, w, t, &side->dice);
 }
 
 static void caller_lost(struct side *side) {
@@ -82,6 +84,9 @@ static void caller_failed(plait_factory *factory, plait_connector *connector,
   uint32_t ms;
   CHECK(stage, reason < 0 && plait_error_detail()[0] != '\0',
         "connect_failed says %d and \"%s\"", reason, plait_error_detail());
+  CHECK(stage, !c->side.refused || reason == STAGE_AWAY,
+        "build_protocol refused, and connect_failed says %d", reason);
+  c->side.refused = false;
   caller_told(c);
   c->failures++;
   if (!plait_connector_retries(connector, &ms)) {
@@ -135,6 +140,7 @@ static void port_run(plait_call *call, plait_protocol *p) {
   (void)p;
   token_end(&port->token);
   port->posted = false;
+  ask_start(stage, NULL, NULL, &port->town->server.dice);
   if (port->listener != NULL && !port->open) {
     plait_listener_close(port->listener);
     port->listener = NULL;
@@ -161,6 +167,11 @@ static void port_set(struct port *port, bool open) {
     port->posted = false;
     token_end(&port->token);
   }
+}
+
+static void port_serves(struct side *side, struct witness *w,
+                        plait_transport *t) {
+  ask_start(side->stage, w, t, &side->dice);
 }
 
 /* ---- the weather
@@ -253,6 +264,7 @@ static int reconnect_open(struct stage *stage) {
   town->dice = stage_dice(stage, 9000);
   stage_side(stage, &town->server, &peer_server.base,
              stage->plan->workers != 0);
+  town->server.made = port_serves;
   for (unsigned i = 0; i < PORTS; i++) {
     struct port *port = &town->ports[i];
     *port = (struct port){.town = town, .endpoint = town_endpoints[i]};

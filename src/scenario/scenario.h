@@ -43,6 +43,8 @@ enum { SCENARIO_FAILED = 3, SCENARIO_PLACE = 96 };
   X(outage_ms, 0, 50, 8000, SWARM | LOG)                                       \
   X(stop_ms, 0, 1, 20000, SWARM | LOG)                                         \
   X(stop_now, 0, 0, 1, SWARM)                                                  \
+  X(signals, 0, 0, 1, 0)                                                       \
+  X(turn_away_ppm, 0, 1000, 300000, SWARM | LOG)                               \
   X(grace_ms, 10000, 1, 20000, SWARM | LOG)                                    \
   /* limits */                                                                 \
   X(connections_max, 0, 1, 30, SWARM | LOG)                                    \

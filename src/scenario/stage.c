@@ -9,6 +9,8 @@
 #include "crowd.h"
 #include "stage.h"
 
+static const plait_cookie_key stage_key = {"scenario"};
+
 enum {
   STAGE_TICK_US = 100000,
   STAGE_MAX_MS = 120000,  /* when it is stopped at the latest */
@@ -83,12 +85,30 @@ static void side_failed(plait_factory *factory, plait_connector *connector,
   CHECK(side->stage, reason < 0, "connect_failed says %d", reason);
 }
 
+/* Some are turned away, whoever they are. */
+static int side_build(plait_factory *factory, const plait_address *peer,
+                      const plait_protocol_ops **ret_ops) {
+  struct side *side = side_of(factory);
+  struct stage *stage = side->stage;
+  (void)peer;
+  CHECK(stage, side->started > side->stopped,
+        "build_protocol of a factory that has not started");
+  CHECK(stage, *ret_ops == factory->protocol,
+        "build_protocol begins with another protocol");
+  side->refused = dice_chance(&side->dice, stage->plan->turn_away_ppm);
+  stage->turned_away += side->refused && side->accepts;
+  return side->refused ? STAGE_AWAY : 0;
+}
+
 void stage_side(struct stage *stage, struct side *side,
                 const plait_protocol_ops *ops, bool workers) {
   const struct plan *plan = stage->plan;
   *side = (struct side){
       .stage = stage,
+      .dice = stage_dice(stage, 7000 + workers),
       .factory = {.protocol = ops,
+                  .build_protocol =
+                      plan->turn_away_ppm != 0 ? side_build : NULL,
                   .started = side_started,
                   .stopped = side_stopped,
                   .connect_failed = side_failed,
@@ -111,6 +131,7 @@ bool stage_faulty(const struct stage *stage) {
 int stage_listen(struct stage *stage, const char *endpoint, struct side *side,
                  plait_listener **ret) {
   int code = PLAIT_ENOMEM;
+  side->accepts = true;
   for (int i = 0; i < STAGE_TRIES && code < 0; i++) {
     code = plait_listen(stage->runtime, endpoint, &side->factory, NULL, ret);
     CHECK(stage, code == 0 || stage_faulty(stage), "listen: %s",
@@ -156,6 +177,7 @@ static int stage_runtime(struct stage *stage) {
   plait_runtime_options options = {
       .reactors = plan->reactors,
       .grace_ms = plan->grace_ms,
+      .handle_signals = plan->signals != 0,
       .pool = {.threads_max = plan->task_threads,
                .strand_threads_max = plan->strand_threads},
       .backend = plait_sim_backend(stage->sim)};
@@ -166,6 +188,43 @@ static int stage_runtime(struct stage *stage) {
           plait_strerror(code));
   }
   return code;
+}
+
+/* ---- the jars of reactors
+ * -----------------------------------------------------
+ */
+
+static void jar_eaten(void *value) {
+  token_end(&((struct jar *)value)->token);
+}
+
+void stage_check_jar(struct stage *stage, const plait_reactor *reactor) {
+  struct jar *jar = &stage->jars[plait_reactor_index(reactor)];
+  CHECK(stage,
+        plait_reactor_cookie(reactor, &stage_key) == (jar->kept ? jar : NULL),
+        "another cookie is in the jar of reactor %u",
+        plait_reactor_index(reactor));
+}
+
+/* A cookie for each reactor, in place of one that nobody eats. */
+static void stage_fill_jars(struct stage *stage) {
+  for (unsigned i = 0; i < stage->plan->reactors; i++) {
+    plait_reactor *reactor = plait_runtime_reactor(stage->runtime, i);
+    struct jar *jar = &stage->jars[i];
+    void *first =
+        plait_reactor_cookie_set(reactor, &stage_key, stage, jar_eaten);
+    CHECK(stage, first == NULL || (first == stage && stage_faulty(stage)),
+          "a first cookie is not kept");
+    void *back = plait_reactor_cookie_set(reactor, &stage_key, jar, jar_eaten);
+    jar->kept = back != jar;
+    CHECK(stage,
+          first == NULL ? back == stage
+                        : back == NULL || (back == jar && stage_faulty(stage)),
+          "another cookie comes out of the jar");
+    if (jar->kept)
+      token_start(&jar->token, stage, "a cookie");
+    stage_check_jar(stage, reactor);
+  }
 }
 
 /* ---- the director
@@ -196,7 +255,11 @@ static void stage_check_memory(struct stage *stage) {
 static void stage_stop(struct stage *stage) {
   stage->stopping = true;
   stage->stopped_ns = plait_sim_now_ns(stage->sim);
-  if (stage->plan->stop_now)
+  if (stage->plan->signals != 0) {
+    plait_sim_signal(stage->sim);
+    if (stage->plan->stop_now)
+      plait_sim_signal(stage->sim);
+  } else if (stage->plan->stop_now)
     plait_runtime_stop_now(stage->runtime);
   else
     plait_runtime_stop(stage->runtime);
@@ -262,9 +325,10 @@ static void stage_check_stats(struct stage *stage) {
     plait_reactor_get_stats(plait_runtime_reactor(stage->runtime, i), &stats);
     accepted += stats.accepted;
   }
-  uint64_t known = stage->served;
+  uint64_t known = stage->served + stage->turned_away;
   CHECK(stage, stage_faulty(stage) ? accepted >= known : accepted == known,
-        "reactors accepted %llu connections, and %llu protocols were made",
+        "reactors accepted %llu connections, and %llu protocols were made or "
+        "refused",
         (unsigned long long)accepted, (unsigned long long)known);
   plait_pool_get_stats(plait_runtime_pool(stage->runtime), &pool);
   CHECK(stage, pool.queued == 0 && pool.running == 0,
@@ -324,12 +388,17 @@ void scenario_run(const struct scenario *scenario, const struct plan *plan,
   struct stage stage = {.scenario = scenario, .plan = plan, .replay = replay};
   const plait_sim_options options = stage_world(plan);
   stage.play = calloc(1, scenario->size);
-  if (stage.play == NULL || plait_sim_new(&options, &stage.sim) < 0)
+  stage.jars = calloc(plan->reactors, sizeof *stage.jars);
+  if (stage.play == NULL || stage.jars == NULL ||
+      plait_sim_new(&options, &stage.sim) < 0)
     abort();
   plait_sim_fail_at(stage.sim, plan->fail_at);
   stage.running = true; /* to the threads that open starts */
-  if (stage_runtime(&stage) == 0 && scenario->open(&stage) == 0)
-    stage_run(&stage);
+  if (stage_runtime(&stage) == 0) {
+    stage_fill_jars(&stage);
+    if (scenario->open(&stage) == 0)
+      stage_run(&stage);
+  }
   stage_end(&stage);
   *ret =
       (struct outcome){.hash = plait_sim_hash(stage.sim),
@@ -343,6 +412,7 @@ void scenario_run(const struct scenario *scenario, const struct plan *plan,
   plait_sim_free(stage.sim);
   witnesses_free(&stage);
   links_free(&stage);
+  free(stage.jars);
   free(stage.play);
 }
 

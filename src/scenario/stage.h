@@ -27,8 +27,32 @@ uint64_t dice_roll(struct dice *dice);
 uint64_t dice_below(struct dice *dice, uint64_t bound);
 bool dice_chance(struct dice *dice, uint32_t ppm);
 
+/* ---- what has to be told exactly once: token.c
+ * -------------------------------- */
+
+struct stage;
+
+struct token {
+  struct stage *stage;
+  const char *what;
+  uint64_t since_ns;
+  struct token *next, *prev;
+  bool out;
+};
+
+/* Something was started, and has been told. */
+void token_start(struct token *token, struct stage *stage, const char *what);
+void token_end(struct token *token);
+void tokens_check(struct stage *stage);
+
 /* ---- the stage: stage.c -----------------------------------------------------
  */
+
+/* What each reactor has in its jar. */
+struct jar {
+  struct token token; /* until it is eaten */
+  bool kept;          /* memory was not out */
+};
 
 struct stage {
   const struct scenario *scenario;
@@ -36,7 +60,8 @@ struct stage {
   const char *replay;
   plait_sim *sim;
   plait_runtime *runtime;
-  void *play; /* the scenario's */
+  struct jar *jars; /* one for each reactor */
+  void *play;       /* the scenario's */
 
   bool running, stopping;
   uint64_t stopped_ns;
@@ -46,6 +71,7 @@ struct stage {
   struct token *tokens; /* that are out */
   unsigned made, open;  /* instances: of all times, now */
   unsigned served;      /* instances that a listener made */
+  unsigned turned_away; /* connections of it that build_protocol refused */
   unsigned link_count;
   size_t idle_bytes; /* memory before the first connection */
   uint64_t bytes;    /* delivered */
@@ -55,8 +81,13 @@ struct stage {
 struct side {
   plait_factory factory;
   struct stage *stage;
+  struct dice dice;
   unsigned started, stopped;
-  void (*made)(struct side *side), (*lost)(struct side *side); /* peer.c */
+  bool accepts; /* its connections are a listener's */
+  bool refused; /* build_protocol refused the last one */
+  /* In these callbacks of the protocols of peer.c. */
+  void (*made)(struct side *side, struct witness *w, plait_transport *t);
+  void (*lost)(struct side *side);
 };
 
 #define side_of(f) plait_container_of(f, struct side, factory)
@@ -69,11 +100,15 @@ _Noreturn void stage_failed(struct stage *stage, const char *format, ...)
 
 uint64_t stage_ms(const struct stage *stage);
 struct dice stage_dice(const struct stage *stage, uint64_t actor);
+/* What build_protocol refuses with. */
+enum { STAGE_AWAY = -7001 };
 /* Fills |side| in, with the limits of the plan. */
 void stage_side(struct stage *stage, struct side *side,
                 const plait_protocol_ops *ops, bool workers);
 /* Faults are to be expected: what fails must not be a mistake. */
 bool stage_faulty(const struct stage *stage);
+/* On |reactor|, or before it runs: its jar has what was put there. */
+void stage_check_jar(struct stage *stage, const plait_reactor *reactor);
 /* A thread of the scenario's own, which is none that may fail. */
 plait_sim_thread *stage_thread(struct stage *stage, void (*fn)(void *arg),
                                void *arg, const char *name);
@@ -93,6 +128,7 @@ enum call {
   CALL_TIMER,
   CALL_CALL,
   CALL_DONE,
+  CALL_ANSWERED,
   CALL_MADE,
   CALL_LOST
 };
@@ -111,6 +147,7 @@ struct witness {
   bool owed;         /* it waits for something of its peer's */
   bool paused;       /* no data may come */
   unsigned held;     /* nor while a task holds it */
+  unsigned asks;     /* queries of its own that are not answered */
   bool wrote_eof;
   bool shared;       /* others write to it by its handle */
   bool exact;        /* written counts all bytes */
@@ -210,6 +247,15 @@ void end_deliver(struct end *end, struct witness *server, const uint8_t *data,
 void links_check(struct stage *stage);
 void links_free(struct stage *stage);
 
+/* ---- queries: ask.c
+ * ----------------------------------------------------------
+ */
+
+/* Asks the resolver something for |w|, whose transport is |t|, or on a reactor
+ * for nobody (both NULL). */
+void ask_start(struct stage *stage, struct witness *w, plait_transport *t,
+               struct dice *dice);
+
 /* ---- both ends of an echo: peer.c -----------------------------------------
  */
 
@@ -220,21 +266,5 @@ extern const plait_framed_ops peer_server, peer_client;
 
 extern const struct scenario scenario_echo, scenario_workers,
     scenario_reconnect;
-
-/* ---- what has to be told exactly once: token.c
- * -------------------------------- */
-
-struct token {
-  struct stage *stage;
-  const char *what;
-  uint64_t since_ns;
-  struct token *next, *prev;
-  bool out;
-};
-
-/* Something was started, and has been told. */
-void token_start(struct token *token, struct stage *stage, const char *what);
-void token_end(struct token *token);
-void tokens_check(struct stage *stage);
 
 #endif

@@ -12,9 +12,9 @@
 enum { WITNESS_AWAKE_NS = 50000000 };
 
 static const char *const call_names[] = {
-    "data_received",   "eof_received",   "resume_writing", "timed_out",
-    "draining",        "a timer",        "a call",         "a task's done",
-    "connection_made", "connection_lost"};
+    "data_received", "eof_received",    "resume_writing", "timed_out",
+    "draining",      "a timer",         "a call",         "a task's done",
+    "an answer",     "connection_made", "connection_lost"};
 
 static void witness_note(struct witness *w, enum call call) {
   w->progress_ns = plait_sim_now_ns(w->stage->sim);
@@ -42,6 +42,8 @@ struct witness *witness_made(struct stage *stage, struct witness **at,
   stage->open++;
   CHECK(stage, plait_reactor_current() == w->reactor,
         "connection_made of %s %u runs on another reactor", role, w->number);
+  if (client || stage->plan->workers == 0)
+    stage_check_jar(stage, w->reactor);
   witness_note(w, CALL_MADE);
   *at = w;
   return w;
@@ -122,6 +124,8 @@ void witness_lost(struct witness *w, plait_protocol *p, int reason) {
         w->role, w->number);
   CHECK(stage, w->inside == NULL, "%s %u: connection_lost while %s runs",
         w->role, w->number, w->inside);
+  CHECK(stage, w->asks == 0, "%s %u: connection_lost, and %u queries are open",
+        w->role, w->number, w->asks);
   if (reason != PLAIT_ESWITCHED)
     witness_count(w, p, reason);
   CHECK(stage,
