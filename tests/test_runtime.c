@@ -46,6 +46,23 @@ START_TEST(test_reactors_by_number) {
 }
 END_TEST
 
+START_TEST(test_no_protocol) {
+  plait_factory factory = {.protocol = NULL};
+  plait_listener *listener = NULL;
+  plait_connector *connector = NULL;
+  open_runtime((plait_runtime_options){0});
+  ck_assert_int_eq(plait_listen(runtime, "tcp:0", &factory, NULL, &listener),
+                   PLAIT_EINVAL);
+  ck_assert_ptr_nonnull(strstr(plait_error_detail(), "no protocol"));
+  ck_assert_ptr_null(listener);
+  ck_assert_int_eq(
+      plait_connect(runtime, "tcp:127.0.0.1:9", &factory, NULL, &connector),
+      PLAIT_EINVAL);
+  ck_assert_int_eq(plait_run(runtime), 0); /* nothing began */
+  close_runtime();
+}
+END_TEST
+
 /* ---- the cookie jar ------------------------------------------------------ */
 
 static const plait_cookie_key first = {"first"}, second = {"second"};
@@ -101,6 +118,7 @@ int main(void) {
   tcase_add_test(tests, test_free_nothing);
   tcase_add_test(tests, test_free_while_it_runs);
   tcase_add_test(tests, test_reactors_by_number);
+  tcase_add_test(tests, test_no_protocol);
   tcase_add_test(tests, test_cookies);
   tcase_add_test(tests, test_cookie_without_memory);
   Suite *suite = suite_create("runtime");

@@ -292,6 +292,26 @@ static void questions_in_lost(struct world *w) {
   world_expect(w, "made data(3) eof lost(0)", "made data(5) lost(0)");
 }
 
+/* Without limits a close waits for whoever may read at last. */
+static void read_after_months(struct spy *s) {
+  spy_pause(s);
+  spy_start_timer(s, UINT64_C(100) * 24 * 3600 * 1000, 0);
+}
+
+static void send_a_lot_and_close(struct spy *s) {
+  spy_send(s, 4 << 20);
+  spy_close(s);
+}
+
+static void flush_unlimited(struct world *w) {
+  w->server.factory.limits.flush_ms = PLAIT_UNLIMITED;
+  on(&w->server, SPY_MADE, send_a_lot_and_close);
+  on(&w->client, SPY_MADE, read_after_months);
+  on(&w->client, SPY_TIMER, spy_resume);
+  world_play(w);
+  world_expect(w, "made lost(0)", "made timer data(4194304) lost(EOF)");
+}
+
 const struct behaviour closing_behaviours[] = {
     {"close_in_made", close_in_made, ON_STREAMS | ON_BOTH},
     {"abort_in_made", abort_in_made, ON_STREAMS | ON_BOTH},
@@ -307,6 +327,7 @@ const struct behaviour closing_behaviours[] = {
      ON_STREAMS | ON_BOTH},
     {"close_with_unread_input", close_with_unread_input, ON_STREAMS | ON_BOTH},
     {"flush_deadline", flush_deadline, ON_STREAMS | ON_BOTH},
+    {"flush_unlimited", flush_unlimited, ON_STREAMS | ON_SIM},
     {"progress_restarts_the_deadline", progress_restarts_the_deadline,
      ON_STREAMS | ON_SIM},
     {"linger_ends_well", linger_ends_well, ON_STREAMS | ON_BOTH},

@@ -100,6 +100,34 @@ static void addresses(struct world *w) {
   world_expect(w, "made lost(EOF)", "made lost(0)");
 }
 
+static void check_path(struct spy *s) {
+  plait_address peer;
+  char text[PLAIT_ADDRESS_TEXT_MAX];
+  require(plait_transport_peer(s->base.transport, &peer) == 0, "no peer");
+  require(peer.family == PLAIT_UNIX, "of family %d", peer.family);
+  plait_address_format(&peer, text, sizeof text);
+  require(strstr(world_of(s)->endpoint, text) != NULL, "connected to %s", text);
+  spy_close(s);
+}
+
+/* A client is known by no path. */
+static void check_no_path(struct spy *s) {
+  plait_address peer, local;
+  plait_transport *t = s->base.transport;
+  require(plait_transport_peer(t, &peer) == 0, "no peer");
+  require(peer.family == PLAIT_UNIX && peer.path[0] == '\0', "a path: %s",
+          peer.path);
+  require(plait_transport_local(t, &local) == 0, "no local address");
+  require(local.path[0] != '\0', "no path");
+}
+
+static void paths(struct world *w) {
+  on(&w->server, SPY_MADE, check_no_path);
+  on(&w->client, SPY_MADE, check_path);
+  world_play(w);
+  world_expect(w, "made lost(EOF)", "made lost(0)");
+}
+
 /* ---- listening -----------------------------------------------------------*/
 
 static void port_in_use(struct world *w) {
@@ -300,6 +328,7 @@ const struct behaviour lifetime_behaviours[] = {
     {"connector_stop", connector_stop, ON_LISTENERS | ON_BOTH},
     {"several_connections", several_connections, ON_STREAMS | ON_BOTH},
     {"addresses", addresses, ON_TCP | ON_BOTH},
+    {"paths", paths, ON_UNIX | ON_BOTH},
     {"options", options, ON_TCP | ON_KERNEL},
     {"port_in_use", port_in_use, ON_LISTENERS | ON_BOTH},
     {"stale_path", stale_path, ON_UNIX | ON_KERNEL},

@@ -344,6 +344,29 @@ static void bulk_both_ways(struct world *w) {
                "made data(10485760) eof lost(0)");
 }
 
+/* One byte after the other, and the peer is gone long before the last one. */
+enum { BYTES = 3000 };
+
+static void send_and_reset(struct spy *s) {
+  spy_send(s, BYTES);
+  spy_start_timer(s, 1, 0);
+}
+
+static void take_first(struct spy *s) {
+  if (s->len > 1)
+    plait_unread(s->base.transport, s->data + 1, s->len - 1);
+}
+
+static void reset_behind_leftovers(struct world *w) {
+  on(&w->client, SPY_MADE, send_and_reset);
+  on(&w->client, SPY_TIMER, spy_abort);
+  on(&w->server, SPY_DATA, take_first);
+  world_play(w);
+  world_expect(w, "made*lost(ECONNRESET)", "made timer lost(ECANCELED)");
+  require(w->server.records[0].received >= BYTES, "only %llu bytes came",
+          (unsigned long long)w->server.records[0].received);
+}
+
 const struct behaviour reading_behaviours[] = {
     {"half_close_then_answer", half_close_then_answer, ON_STREAMS | ON_BOTH},
     {"half_close_both_ways", half_close_both_ways, ON_STREAMS | ON_BOTH},
@@ -360,6 +383,7 @@ const struct behaviour reading_behaviours[] = {
     {"close_in_leftovers", close_in_leftovers, ON_STREAMS | ON_BOTH},
     {"abort_in_leftovers", abort_in_leftovers, ON_STREAMS | ON_BOTH},
     {"leftovers_come_again", leftovers_come_again, ON_STREAMS | ON_BOTH},
+    {"reset_behind_leftovers", reset_behind_leftovers, ON_TCP | ON_BOTH},
     {"leftovers_before_newer_bytes", leftovers_before_newer_bytes,
      ON_STREAMS | ON_BOTH},
     {"closing_drops_leftovers", closing_drops_leftovers, ON_STREAMS | ON_BOTH},

@@ -139,6 +139,32 @@ static void idle_can_be_unset(struct world *w) {
   world_expect(w, "made timer lost(0)", "made lost(EOF)");
 }
 
+/* It may be a long time. */
+static const uint64_t MONTHS_MS = UINT64_C(100) * 24 * 3600 * 1000;
+
+static void wait_for_months(struct spy *s) {
+  if (s->side->user != NULL)
+    plait_transport_set_timeout(s->base.transport, PLAIT_UNLIMITED);
+  spy_start_timer(s, MONTHS_MS, 0);
+}
+
+static void idle_unlimited(struct world *w) {
+  w->server.factory.limits.idle_ms = PLAIT_UNLIMITED;
+  on(&w->server, SPY_MADE, wait_for_months);
+  on(&w->server, SPY_TIMER, spy_close);
+  world_play(w);
+  world_expect(w, "made timer lost(0)", "made lost(EOF)");
+}
+
+static void idle_can_be_unlimited(struct world *w) {
+  w->server.factory.limits.idle_ms = IDLE_MS;
+  w->server.user = w;
+  on(&w->server, SPY_MADE, wait_for_months);
+  on(&w->server, SPY_TIMER, spy_close);
+  world_play(w);
+  world_expect(w, "made timer lost(0)", "made lost(EOF)");
+}
+
 /* Shorter than the time-out; the clock is virtual, so it is never late. */
 static void start_ticks(struct spy *s) {
   spy_start_timer(s, IDLE_MS * 2 / 3, IDLE_MS * 2 / 3);
@@ -178,6 +204,8 @@ const struct behaviour timer_behaviours[] = {
     {"idle_calls", idle_calls, ON_STREAMS | ON_BOTH},
     {"idle_can_be_set", idle_can_be_set, ON_STREAMS | ON_BOTH},
     {"idle_can_be_unset", idle_can_be_unset, ON_STREAMS | ON_BOTH},
+    {"idle_unlimited", idle_unlimited, ON_STREAMS | ON_SIM},
+    {"idle_can_be_unlimited", idle_can_be_unlimited, ON_STREAMS | ON_SIM},
     {"receiving_is_not_idle", receiving_is_not_idle, ON_STREAMS | ON_SIM},
     {"sending_is_not_idle", sending_is_not_idle, ON_STREAMS | ON_SIM},
     {NULL, NULL, 0}};

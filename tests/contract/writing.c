@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "support/pattern.h"
 #include "support/require.h"
@@ -130,6 +131,60 @@ static void no_resume_without_false(struct world *w) {
   on(&w->server, SPY_TIMER, spy_close);
   world_play(w);
   world_expect(w, "made timer lost(0)", "made data(10000) lost(EOF)");
+}
+
+/* ---- marks that move while the queue is above them
+ * -------------------------*/
+
+static void send_big(struct spy *s) {
+  require(!spy_send(s, BIG), "more was welcome");
+  spy_start_timer(s, 20, 0);
+}
+
+static void raise_marks(struct spy *s) {
+  require(s->count[SPY_RESUME] == 0, "a resume above the mark");
+  plait_transport_set_watermarks(s->base.transport, 4 * BIG, 2 * BIG);
+}
+
+static void abort_above_the_old_mark(struct spy *s) {
+  require(s->count[SPY_TIMER] == 1, "resumed before the marks moved");
+  require(plait_transport_queued(s->base.transport) > 64 * 1024, "%zu queued",
+          plait_transport_queued(s->base.transport));
+  spy_abort(s);
+}
+
+/* The peer reads nothing, so it is the marks alone that bring the resume. */
+static void raised_marks_resume(struct world *w) {
+  never_read(&w->client);
+  on(&w->server, SPY_DATA, send_big);
+  on(&w->server, SPY_TIMER, raise_marks);
+  on(&w->server, SPY_RESUME, abort_above_the_old_mark);
+  on(&w->server, SPY_LOST, abort_peer);
+  world_play(w);
+  world_expect(w, "made data(2) timer resume lost(ECANCELED)", "made*lost(*)");
+}
+
+/* As if it were the high one: a resume above that would be answered by the next
+ * write with false. */
+static void check_high_and_go_on(struct spy *s) {
+  size_t queued = plait_transport_queued(s->base.transport);
+  require(queued <= HIGH, "%zu queued at resume", queued);
+  if (s->sent < BIG)
+    fill_to_the_mark(s);
+  else
+    spy_close(s);
+}
+
+static void low_above_high(struct world *w) {
+  w->server.factory.limits.high_bytes = HIGH;
+  w->server.factory.limits.low_bytes = 100 * HIGH;
+  late_reader(&w->client);
+  on(&w->server, SPY_MADE, fill_to_the_mark);
+  on(&w->server, SPY_RESUME, check_high_and_go_on);
+  w->server.kinds[0].script.flags = SPY_QUIET;
+  world_play(w);
+  world_expect(w, "made lost(0)", "made data(*) lost(EOF)");
+  require(w->client.records[0].received >= BIG, "not all came");
 }
 
 static void write_twice_too_much(struct spy *s) {
@@ -358,6 +413,37 @@ static void order_of_writes(struct world *w) {
   owned_check(OWNED);
 }
 
+static atomic_uint released_count;
+
+static void count_release(void *arg, const void *data, size_t len) {
+  (void)arg, (void)data, (void)len;
+  atomic_fetch_add(&released_count, 1);
+}
+
+/* More pieces in the queue than one call of the system takes: what is big
+ * enough to be offered at once waits behind them. */
+static void write_big_behind_many(struct spy *s) {
+  enum { MANY = 1500, SHORT = 100, LONG = 100000 };
+  static uint8_t bytes[MANY * SHORT + LONG];
+  pattern_fill(bytes, 0, sizeof bytes);
+  for (size_t i = 0; i < MANY; i++)
+    plait_write_owned(s->base.transport, bytes + i * SHORT, SHORT,
+                      count_release, NULL);
+  plait_write(s->base.transport, bytes + sizeof bytes - LONG, LONG);
+  s->sent = sizeof bytes;
+  spy_close(s);
+}
+
+static void big_behind_many(struct world *w) {
+  atomic_store(&released_count, 0);
+  late_reader(&w->client);
+  on(&w->server, SPY_MADE, write_big_behind_many);
+  world_play(w);
+  world_expect(w, "made lost(0)", "made data(250000) lost(EOF)");
+  unsigned count = atomic_load(&released_count);
+  require(count == 1500, "%u were released", count);
+}
+
 /* Writing back what is being delivered, whose memory is used again. */
 static void send_and_end(struct spy *s) {
   if (s->sent < BIG && spy_send_up_to(s, BIG))
@@ -374,6 +460,21 @@ static void echo_of_big_pieces(struct world *w) {
   world_play(w);
   world_expect(w, "made data(8388608) eof lost(0)",
                "made data(8388608) lost(0)");
+}
+
+/* A format that printf itself cannot print, also when all is over. */
+static void print_nonsense(struct spy *s) {
+  plait_transport *t = s->base.transport;
+  spy_say(s, "before");
+  require(!plait_printf(t, "%lc", (wint_t)0xd800), "it was printed");
+  require(plait_transport_closing(t), "not closing");
+  require(!plait_printf(t, "%lc", (wint_t)0xd800), "it was printed now");
+}
+
+static void printf_of_nonsense(struct world *w) {
+  on(&w->server, SPY_MADE, print_nonsense);
+  world_play(w);
+  world_expect(w, "made lost(EINVAL)", "made*lost(*)");
 }
 
 /* What does not fit on the stack needs memory; without it all is over. */
@@ -400,6 +501,10 @@ const struct behaviour writing_behaviours[] = {
     {"small_writes_above_marks_that_moved", small_writes_above_marks_that_moved,
      ON_STREAMS | ON_BOTH},
     {"hard_limit", hard_limit, ON_STREAMS | ON_BOTH},
+    {"raised_marks_resume", raised_marks_resume, ON_STREAMS | ON_BOTH},
+    {"low_above_high", low_above_high, ON_STREAMS | ON_BOTH},
+    {"big_behind_many", big_behind_many, ON_STREAMS | ON_BOTH},
+    {"printf_of_nonsense", printf_of_nonsense, ON_STREAMS | ON_BOTH},
     {"owned_is_released_when_sent", owned_is_released_when_sent,
      ON_STREAMS | ON_BOTH},
     {"owned_is_released_when_lost", owned_is_released_when_lost,
