@@ -200,6 +200,7 @@ START_TEST(test_no_pool) {
   ck_assert_int_eq(plait_pool_submit(NULL, &task), PLAIT_ENOMEM);
   ck_assert_int_eq(plait_resolve(NULL, NULL, &query), PLAIT_ENOMEM);
   ck_assert_ptr_null(plait_strand_new(NULL));
+  plait_strand_free(NULL);
   plait_pool_get_stats(NULL, &stats);
   plait_pool_get_strand_stats(NULL, &strand_stats);
   plait_resolver_get_stats(NULL, &names);

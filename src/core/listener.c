@@ -103,18 +103,16 @@ static int listener_add_all(plait_listener *l, const int *fds, unsigned n) {
   return code;
 }
 
-/* Each acceptor uses the factory and keeps plait_run() running. */
+/* Each acceptor uses the factory and keeps plait_run() running.  Only the first
+ * use can fail. */
 static int listener_use(plait_listener *l) {
   for (unsigned i = 0; i < l->acceptor_count; i++) {
     int code = plait__factory_use(l->runtime, l->factory);
-    if (code != 0) {
-      while (i-- > 0)
-        plait__factory_unuse(l->factory);
+    if (code != 0)
       return plait__fail(code, "factory: %s",
                          code == PLAIT_EINVAL
                              ? "no protocol, or another runtime's"
                              : plait_strerror(code));
-    }
   }
   for (unsigned i = 0; i < l->acceptor_count; i++) {
     atomic_fetch_add(&l->refs, 1);

@@ -56,12 +56,6 @@ static void verb_unread(plait_transport *t, const uint8_t *data, size_t len) {
   plait__stream_unread(plait__stream_of(t), data, len);
 }
 
-static bool verb_stopped(const plait_transport *t, const plait_protocol *p) {
-  const plait__stream *s = plait__stream_of(t);
-  return t->protocol != p || s->phase != PLAIT__OPEN ||
-         plait__stream_stalled(s);
-}
-
 static bool verb_gone(const plait_transport *t) {
   return plait__stream_of(t)->phase == PLAIT__GONE;
 }
@@ -218,7 +212,6 @@ const plait__transport_ops plait__stream_ops = {
     .fd = verb_fd,
     .stats = verb_stats,
     .fail = verb_fail,
-    .stopped = verb_stopped,
     .gone = verb_gone,
     .switching_to = verb_switching_to,
     .hold_data = verb_hold_data,

@@ -45,8 +45,6 @@ static void idle_ring(plait__alarm *alarm) {
 }
 
 void plait__timeout_idle(plait__stream *s) {
-  if (s->phase != PLAIT__OPEN)
-    return;
   plait__reactor_unalarm(s->reactor, &s->alarm);
   if (s->idle_ms == 0)
     return;

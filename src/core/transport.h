@@ -54,7 +54,8 @@ typedef struct plait__transport_ops {
 
   /* The connection is lost with |code|: there was no memory. */
   void (*fail)(plait_transport *t, int code);
-  /* Whether |p| must get no more data now: see plait__transport_stopped(). */
+  /* Of a filter: whether |p| must get no more data now.  A stream is looked at
+   * by plait__transport_stopped() itself. */
   bool (*stopped)(const plait_transport *t, const plait_protocol *p);
   /* Whether the descriptor is closed: connection_lost comes next. */
   bool (*gone)(const plait_transport *t);

@@ -103,8 +103,6 @@ void plait__wheel_unset(plait__wheel *w, plait__alarm *alarm) {
 }
 
 uint64_t plait__wheel_next(const plait__wheel *w) {
-  if (w->due != NULL)
-    return w->now_ms;
   for (unsigned level = 0; level < PLAIT__WHEEL_LEVELS; level++) {
     if (w->used[level] == 0)
       continue;
@@ -137,7 +135,6 @@ static void wheel_ring(plait__wheel *w) {
 }
 
 void plait__wheel_advance(plait__wheel *w, uint64_t now_ms) {
-  wheel_ring(w);
   while (w->now_ms < now_ms) {
     uint64_t next = plait__wheel_next(w);
     if (next > now_ms) {

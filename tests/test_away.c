@@ -1,0 +1,164 @@
+/* Callbacks on workers, while something else happens on the reactor. */
+#include <check.h>
+#include <plait.h>
+#include <stdlib.h>
+
+#include "support/require.h"
+#include "support/runtime.h"
+#include "support/sim_world.h"
+
+enum { MUCH = 200000, SOME_MS = 50 };
+
+static plait_factory here, there;
+static plait_task task;
+static int answer;
+static unsigned resumed, done;
+static int reason;
+
+/* ---- both ends -----------------------------------------------------------*/
+
+static void client_made(plait_protocol *p) {
+  plait_write(p->transport, "go", 2);
+}
+
+static void client_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)p, (void)data, (void)len;
+}
+
+static const plait_protocol_ops client_ops = {.name = "client",
+                                              .size = sizeof(plait_protocol),
+                                              .connection_made = client_made,
+                                              .data_received = client_data};
+
+static void server_resume(plait_protocol *p) {
+  (void)p;
+  resumed++;
+}
+
+static void server_lost(plait_protocol *p, int why) {
+  (void)p;
+  reason = why;
+}
+
+/* Runs a connection whose server's callbacks are on workers. */
+static void play(void (*data)(plait_protocol *, const uint8_t *, size_t)) {
+  plait_protocol_ops ops = {.name = "server",
+                            .size = sizeof(plait_protocol),
+                            .data_received = data,
+                            .resume_writing = server_resume,
+                            .connection_lost = server_lost};
+  int fds[2];
+  resumed = done = 0;
+  answer = reason = 1;
+  here = (plait_factory){.protocol = &ops, .dispatch = PLAIT_ON_WORKERS};
+  there = (plait_factory){.protocol = &client_ops};
+  sim_begin((plait_sim_options){.seed = (uint64_t)1});
+  open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
+  plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
+  require(plait_sim_pair(sim, fds) == 0 &&
+              plait_adopt(reactor, fds[0], &here) == 0 &&
+              plait_adopt(reactor, fds[1], &there) == 0,
+          "%s", plait_error_detail());
+  require(plait_run(runtime) == 0, "%s", plait_error_detail());
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+}
+
+/* ---- a close overtakes a resume ------------------------------------------*/
+
+/* The queue is low again long before the callback closes; but resume_writing
+ * could come only after it. */
+static void close_late(plait_protocol *p, const uint8_t *data, size_t len) {
+  static const uint8_t bytes[MUCH];
+  (void)data, (void)len;
+  answer = plait_write(p->transport, bytes, sizeof bytes);
+  plait_write(p->transport, bytes, 1); /* it goes, and this one waits */
+  plait_work_sleep_ms(SOME_MS);
+  plait_close(p->transport);
+}
+
+/* The same, without the close. */
+static void close_later(plait_protocol *p, const uint8_t *data, size_t len) {
+  static const uint8_t bytes[MUCH];
+  (void)data, (void)len;
+  answer = plait_write(p->transport, bytes, sizeof bytes);
+  plait_write(p->transport, bytes, 1);
+  plait_work_sleep_ms(SOME_MS);
+  plait_transport_set_timeout(p->transport, SOME_MS);
+}
+
+START_TEST(no_resume_after_a_close) {
+  play(close_later);
+  ck_assert_int_eq(answer, false);
+  ck_assert_uint_eq(resumed, 1);
+  ck_assert_int_eq(reason, PLAIT_ETIMEOUT);
+  play(close_late);
+  ck_assert_int_eq(answer, false);
+  ck_assert_uint_eq(resumed, 0);
+  ck_assert_int_eq(reason, 0);
+}
+END_TEST
+
+/* ---- tasks ---------------------------------------------------------------*/
+
+static void task_work(plait_task *t) {
+  (void)t;
+  plait_work_sleep_ms(SOME_MS);
+}
+
+static void task_done(plait_task *t, int status) {
+  (void)t;
+  ck_assert_int_eq(status, 0);
+  done++;
+}
+
+/* A time-out rings on a reactor, and this is none. */
+static void submit_timed(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)data, (void)len;
+  task = (plait_task){.work = task_work, .done = task_done, .timeout_ms = 5};
+  answer = plait_pool_submit(plait_runtime_pool(runtime), &task);
+  plait_close(p->transport);
+}
+
+START_TEST(a_timed_task_takes_a_reactor) {
+  play(submit_timed);
+  ck_assert_int_eq(answer, PLAIT_ENOTSUP);
+  ck_assert_uint_eq(done, 0);
+}
+END_TEST
+
+static void cancel_late(plait_timer *timer) {
+  answer = plait_task_cancel(&task);
+  (void)timer;
+}
+
+static plait_timer timer;
+
+/* It works already when the timer rings; what it does is done. */
+static void defer_and_cancel(plait_protocol *p, const uint8_t *data,
+                             size_t len) {
+  (void)data, (void)len;
+  task = (plait_task){.work = task_work, .done = task_done};
+  ck_assert_int_eq(plait_defer(p->transport, &task, 0), 0);
+  plait_timer_init(&timer, p->transport, cancel_late);
+  plait_timer_start(&timer, SOME_MS / 2, 0);
+  plait_transport_set_timeout(p->transport, 4 * SOME_MS);
+}
+
+START_TEST(a_deferred_task_that_works_is_not_cancelled) {
+  play(defer_and_cancel);
+  ck_assert_int_eq(answer, PLAIT_EBUSY);
+  ck_assert_uint_eq(done, 1);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("away");
+  TCase *tc = tcase_create("away");
+  tcase_set_timeout(tc, 60);
+  tcase_add_test(tc, no_resume_after_a_close);
+  tcase_add_test(tc, a_timed_task_takes_a_reactor);
+  tcase_add_test(tc, a_deferred_task_that_works_is_not_cancelled);
+  suite_add_tcase(s, tc);
+  return run_suite(s);
+}
