@@ -4,6 +4,7 @@
 
 #include <plait/address.h>
 #include <plait/call.h>
+#include <plait/control.h>
 #include <plait/delimited.h>
 #include <plait/endpoint.h>
 #include <plait/error.h>
