@@ -33,6 +33,7 @@ import part_idle  # noqa: E402
 import part_line  # noqa: E402
 import part_producers  # noqa: E402
 import part_reactors  # noqa: E402
+import part_spawn  # noqa: E402
 import part_work  # noqa: E402
 import processes  # noqa: E402
 import servers  # noqa: E402
@@ -51,6 +52,7 @@ PARTS = {
     "idle": part_idle,
     "work": part_work,
     "producers": part_producers,
+    "spawn": part_spawn,
     "dispatch": part_dispatch,
     "reactors": part_reactors,
     "alloc": part_alloc,
