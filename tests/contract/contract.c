@@ -23,6 +23,8 @@ const struct behaviour *contract_behaviour(unsigned i) {
 
 bool contract_applies(const struct behaviour *b, enum medium medium,
                       unsigned backend) {
+  if (medium == MEDIUM_PROCESS && backend != ON_KERNEL)
+    return false; /* there are no children */
   return (b->where & 1u << medium) != 0 && (b->where & backend) != 0;
 }
 

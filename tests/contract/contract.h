@@ -14,10 +14,11 @@ enum {
   ON_TCP = 1u << MEDIUM_TCP,
   ON_UNIX = 1u << MEDIUM_UNIX,
   ON_PAIR = 1u << MEDIUM_PAIR,
+  ON_PROCESS = 1u << MEDIUM_PROCESS,
   ON_KERNEL = 1u << 4, /* real sockets */
   ON_SIM = 1u << 5,    /* the simulator, with its virtual clock */
 
-  ON_STREAMS = ON_TCP | ON_UNIX | ON_PAIR,
+  ON_STREAMS = ON_TCP | ON_UNIX | ON_PAIR | ON_PROCESS,
   ON_LISTENERS = ON_TCP | ON_UNIX,
   ON_BOTH = ON_KERNEL | ON_SIM
 };

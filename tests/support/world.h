@@ -15,7 +15,9 @@
 #include "support/leak.h"
 #include "support/spy.h"
 
-enum medium { MEDIUM_TCP, MEDIUM_UNIX, MEDIUM_PAIR, MEDIA };
+/* PROCESS: the client's is the standard input and output of a child, whose end
+ * of them is the server's: the child itself only waits to be ended. */
+enum medium { MEDIUM_TCP, MEDIUM_UNIX, MEDIUM_PAIR, MEDIUM_PROCESS, MEDIA };
 
 extern const char *const medium_names[MEDIA];
 
