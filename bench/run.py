@@ -35,6 +35,7 @@ import part_line  # noqa: E402
 import part_producers  # noqa: E402
 import part_proxy  # noqa: E402
 import part_reactors  # noqa: E402
+import part_spawn  # noqa: E402
 import part_work  # noqa: E402
 import processes  # noqa: E402
 import servers  # noqa: E402
@@ -54,6 +55,7 @@ PARTS = {
     "datagrams": part_datagrams,
     "work": part_work,
     "producers": part_producers,
+    "spawn": part_spawn,
     "dispatch": part_dispatch,
     "reactors": part_reactors,
     "proxy": part_proxy,

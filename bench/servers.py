@@ -52,6 +52,11 @@ WORK = {
     PLAIT: ("bench/plait_work",),
     UV_WORK: ("bench/peers/uv_work",),
 }
+POSIX_SPAWN = "posix_spawn"
+SPAWN = {
+    PLAIT: ("bench/plait_spawn",),
+    POSIX_SPAWN: ("bench/peers/posix_spawn",),
+}
 UV_PRODUCERS = "libuv by hand"
 PRODUCERS = {
     PLAIT: ("bench/plait_producers",),

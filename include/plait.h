@@ -6,6 +6,7 @@
 #include <plait/background.h>
 #include <plait/call.h>
 #include <plait/datagram.h>
+#include <plait/control.h>
 #include <plait/delimited.h>
 #include <plait/endpoint.h>
 #include <plait/error.h>

@@ -231,7 +231,7 @@ int plait__uv_resolve(const plait__os *os, const plait__question *question,
 /* What the starting thread and its child share until that runs its program. */
 typedef struct plait__uv_embryo {
   const plait__spawn *spawn;
-  int *theirs;       /* the child's descriptors, by their place in the list */
+  const int *theirs; /* the child's descriptors, by their place in the list */
   volatile int code; /* what it failed with, and where */
   const char *volatile step;
 } plait__uv_embryo;

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -87,24 +86,24 @@ BARE static int child_cloexec_each(void) {
 
 /* First out of the way of those that are to come, then nothing is passed on,
  * then the declared ones are. */
-BARE static int child_descriptors(plait__uv_embryo *e) {
+BARE static int child_descriptors(const plait__uv_embryo *e) {
   const plait__spawn *spawn = e->spawn;
-  int top = 3;
+  int moved[PLAIT__SPAWN_FDS_MAX], top = 3;
   for (unsigned i = 0; i < spawn->fd_count; i++)
     if (spawn->fds[i].number >= top)
       top = spawn->fds[i].number + 1;
   for (unsigned i = 0; i < spawn->fd_count; i++) {
-    if (e->theirs[i] >= top)
-      continue;
-    e->theirs[i] = (int)syscall(SYS_fcntl, e->theirs[i], F_DUPFD_CLOEXEC, top);
-    if (e->theirs[i] < 0)
+    moved[i] = e->theirs[i];
+    if (moved[i] < top)
+      moved[i] = (int)syscall(SYS_fcntl, moved[i], F_DUPFD_CLOEXEC, top);
+    if (moved[i] < 0)
       return -1;
   }
   if (syscall(SYS_close_range, 0u, ~0u, CHILD_CLOEXEC) &&
       child_cloexec_each() < 0)
     return -1;
   for (unsigned i = 0; i < spawn->fd_count; i++)
-    if (syscall(SYS_dup3, e->theirs[i], spawn->fds[i].number, 0) < 0)
+    if (syscall(SYS_dup3, moved[i], spawn->fds[i].number, 0) < 0)
       return -1;
   return 0;
 }

@@ -13,7 +13,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -106,7 +105,8 @@ static int spawn_null(int *ret_theirs) {
 static int spawn_inherit(const plait__spawn_fd *d, int *ret_theirs) {
   *ret_theirs = d->fd;
   int flags = d->blocking ? fcntl(d->fd, F_GETFL) : 0;
-  if (flags < 0 || (d->blocking && fcntl(d->fd, F_SETFL, flags & ~O_NONBLOCK) < 0))
+  if (flags < 0 ||
+      (d->blocking && fcntl(d->fd, F_SETFL, flags & ~O_NONBLOCK) < 0))
     return -errno;
   return 0;
 }
@@ -198,11 +198,9 @@ int plait__uv_spawn(const plait__spawn *spawn, plait__kid *ret,
   }
   for (unsigned i = 0; i < spawn->fd_count && !rc; i++)
     rc = spawn_open(spawn, &spawn->fds[i], theirs, i, ret_step);
-  int kept[PLAIT__SPAWN_FDS_MAX]; /* the child's copy of the list changes */
-  memcpy(kept, theirs, spawn->fd_count * sizeof *kept);
   if (!rc)
     rc = spawn_birth(&embryo, ret, ret_step);
-  spawn_close(spawn, kept, rc != 0);
+  spawn_close(spawn, theirs, rc != 0);
   return rc;
 }
 

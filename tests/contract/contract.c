@@ -23,8 +23,10 @@ const struct behaviour *contract_behaviour(unsigned i) {
 
 bool contract_applies(const struct behaviour *b, enum medium medium,
                       unsigned backend) {
-  return (b->where & 1u << medium) != 0 && (b->where & backend) != 0 &&
-         (medium != MEDIUM_BACKGROUND || backend == ON_KERNEL);
+  if ((medium == MEDIUM_PROCESS || medium == MEDIUM_BACKGROUND) &&
+      backend != ON_KERNEL)
+    return false; /* there are neither children nor functions that block */
+  return (b->where & 1u << medium) != 0 && (b->where & backend) != 0;
 }
 
 void contract_print_table(unsigned backend, const struct contract_mode *modes,

@@ -4,19 +4,21 @@
 #include <fnmatch.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/factory.h"
 #include "core/runtime.h"
 #include "support/relay.h"
 #include "support/require.h"
 
 enum { WORLD_DEADLINE_S = 60 };
 
-const char *const medium_names[MEDIA] = {"tcp", "unix", "pair", "bg"};
+const char *const medium_names[MEDIA] = {"tcp", "unix", "pair", "bg", "proc"};
 
 /* ---- the kernel ----------------------------------------------------------*/
 
@@ -48,9 +50,55 @@ const struct world_backend world_kernel = {.name = "kernel",
                                            .nobody = world_kernel_nobody,
                                            .resets = {[MEDIUM_TCP] = true}};
 
-/* ---- the watchdog --------------------------------------------------------*/
+/* ---- a child ------------------------------------------------------------ */
 
 static struct world *world_watched;
+/* That are to start; until then the server is used. */
+static atomic_uint world_children;
+
+static void world_adopt(struct world *w, unsigned i, int fd,
+                        plait_factory *factory) {
+  plait_reactor *reactor = plait_runtime_reactor(w->runtime, i % w->reactors);
+  int code = plait_adopt(reactor, fd, factory);
+  require(code == 0, "adopt: %s", plait_error_detail());
+}
+
+/* The child has /dev/null, and the server its end of the pair. */
+static int world_spawn(const plait__spawn *spawn, plait__kid *ret,
+                       const char **ret_step) {
+  struct world *w = world_watched;
+  plait__spawn_fd fds[3];
+  plait__spawn other = *spawn;
+  int ends[2];
+  require(spawn->fd_count == 3 && spawn->fds[0].kind == PLAIT__SPAWN_SOCKET,
+          "another kind of child");
+  memcpy(fds, spawn->fds, sizeof fds);
+  fds[0].kind = PLAIT__SPAWN_NULL;
+  other.fds = fds;
+  int code = w->backend->driver->host->spawn(&other, ret, ret_step);
+  require(code == 0, "%s: %s", *ret_step, plait_strerror(code));
+  require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                     ends) == 0,
+          "no socket pair");
+  spawn->fds[0].fd = ends[0];
+  unsigned i = atomic_fetch_sub(&world_children, 1);
+  world_adopt(w, i, ends[1], &w->server.factory);
+  if (i == 1)
+    plait__factory_unuse(&w->server.factory);
+  return 0;
+}
+
+static const plait_backend *world_lend(const plait_backend *driver) {
+  static plait__host host;
+  static plait_backend lending;
+  host = *driver->host;
+  host.spawn = world_spawn;
+  lending = *driver;
+  lending.host = &host;
+  return &lending;
+}
+
+/* ---- the watchdog --------------------------------------------------------*/
 
 static void world_hangs(int number) {
   (void)number;
@@ -126,6 +174,8 @@ void world_open(struct world *w) {
   world_watch(w);
   leak_begin(&w->leak);
   w->options.backend = leak_driver(w->backend->driver);
+  if (w->medium == MEDIUM_PROCESS)
+    w->options.backend = world_lend(w->options.backend);
   int code = plait_runtime_new(&w->options, &w->runtime);
   require(code == 0, "no runtime: %s", plait_strerror(code));
 }
@@ -150,7 +200,10 @@ void world_client_endpoint(const struct world *w, const char *listening,
 }
 
 void world_listen(struct world *w) {
-  if (w->medium == MEDIUM_PAIR || w->medium == MEDIUM_BACKGROUND)
+  if (w->medium == MEDIUM_PROCESS)
+    snprintf(w->endpoint, sizeof w->endpoint, "process:/bin/sleep:arg=1000");
+  if (w->medium == MEDIUM_PAIR || w->medium == MEDIUM_BACKGROUND ||
+      w->medium == MEDIUM_PROCESS)
     return;
   char endpoint[128];
   world_listen_endpoint(w, endpoint, sizeof endpoint);
@@ -159,13 +212,6 @@ void world_listen(struct world *w) {
   require(code == 0, "%s", plait_error_detail());
   world_client_endpoint(w, plait_listener_endpoint(w->listener), w->endpoint,
                         sizeof w->endpoint);
-}
-
-static void world_adopt(struct world *w, unsigned i, int fd,
-                        plait_factory *factory) {
-  plait_reactor *reactor = plait_runtime_reactor(w->runtime, i % w->reactors);
-  int code = plait_adopt(reactor, fd, factory);
-  require(code == 0, "adopt: %s", plait_error_detail());
 }
 
 static void world_relay(struct world *w, unsigned i, int fd,
@@ -177,6 +223,10 @@ static void world_relay(struct world *w, unsigned i, int fd,
 
 /* Both ends on different reactors, if there are several. */
 void world_connect(struct world *w, unsigned connections) {
+  if (w->medium == MEDIUM_PROCESS && connections > 0 &&
+      atomic_fetch_add(&world_children, connections) == 0)
+    require(plait__factory_use(w->runtime, &w->server.factory) == 0,
+            "no server");
   for (unsigned i = 0; i < connections; i++) {
     if (w->medium == MEDIUM_PAIR) {
       int fds[2];

@@ -15,8 +15,17 @@
 #include "support/leak.h"
 #include "support/spy.h"
 
-/* BACKGROUND: a pair of background functions, each the peer of one end. */
-enum medium { MEDIUM_TCP, MEDIUM_UNIX, MEDIUM_PAIR, MEDIUM_BACKGROUND, MEDIA };
+/* BACKGROUND: a pair of background functions, each the peer of one end.
+ * PROCESS: the client's is the standard input and output of a child, whose end
+ * of them is the server's: the child itself only waits to be ended. */
+enum medium {
+  MEDIUM_TCP,
+  MEDIUM_UNIX,
+  MEDIUM_PAIR,
+  MEDIUM_BACKGROUND,
+  MEDIUM_PROCESS,
+  MEDIA
+};
 
 extern const char *const medium_names[MEDIA];
 
