@@ -188,7 +188,7 @@ START_TEST(test_none_is_lost) {
   const char *wanted = getenv("PLAIT_TEST_OPERATIONS");
   uint32_t ids[THREADS];
   pthread_t threads[THREADS];
-  each = (uint32_t)(wanted != NULL ? atoi(wanted) : 60000) / SENDERS;
+  each = (uint32_t)(wanted != NULL ? atoi(wanted) : 60000) / SENDERS + 1;
   atomic_store(&running, SENDERS);
   open_runtime((plait_runtime_options){.reactors = REACTORS});
   open_server();

@@ -64,6 +64,10 @@ typedef struct plait_sim_options {
   uint32_t stall_ppm;    /* of segments: it and what follows wait ... */
   uint32_t stall_max_ms; /* ... so long at most [1,000] */
 
+  /* Datagrams, not those of UNIX sockets. */
+  uint32_t datagram_loss_ppm, datagram_twice_ppm; /* of them */
+  uint32_t datagram_reorder_ppm; /* of them: later ones may come before it */
+
   /* Connecting. */
   uint32_t refuse_ppm, black_hole_ppm; /* of connects */
   uint32_t accept_fail_ppm; /* of accepts: no descriptors, no memory, or the

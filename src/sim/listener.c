@@ -44,12 +44,12 @@ static size_t ip_bytes(const plait_address *a) {
   return a->family == PLAIT_IPV4 ? 4 : sizeof a->ip;
 }
 
-static bool address_is_any(const plait_address *a) {
+bool plait__sim_is_any(const plait_address *a) {
   static const uint8_t zero[sizeof a->ip];
   return memcmp(a->ip, zero, ip_bytes(a)) == 0;
 }
 
-static bool address_same_ip(const plait_address *a, const plait_address *b) {
+bool plait__sim_same_ip(const plait_address *a, const plait_address *b) {
   return a->family == b->family && memcmp(a->ip, b->ip, ip_bytes(a)) == 0;
 }
 
@@ -65,11 +65,11 @@ static int listener_suits(const plait__sim_socket *l, const plait_address *to) {
     return address_same_path(at, to);
   if (at->port != to->port)
     return 0;
-  if (address_same_ip(at, to))
+  if (plait__sim_same_ip(at, to))
     return 3;
   if (at->family == to->family)
-    return address_is_any(at) || address_is_any(to) ? 2 : 0;
-  return l->dual && address_is_any(at);
+    return plait__sim_is_any(at) || plait__sim_is_any(to) ? 2 : 0;
+  return l->dual && plait__sim_is_any(at);
 }
 
 /* The one that suits best, or any of those by the seed. */
@@ -122,10 +122,10 @@ static bool listener_excludes(const plait__sim_socket *l,
   if (l->name.port != a->port)
     return false;
   if (l->name.family == a->family)
-    return address_same_ip(&l->name, a) || address_is_any(&l->name) ||
-           address_is_any(a);
-  return (l->dual && address_is_any(&l->name)) ||
-         (spec->dual && address_is_any(a));
+    return plait__sim_same_ip(&l->name, a) || plait__sim_is_any(&l->name) ||
+           plait__sim_is_any(a);
+  return (l->dual && plait__sim_is_any(&l->name)) ||
+         (spec->dual && plait__sim_is_any(a));
 }
 
 static bool address_taken(const plait__listen_spec *spec,

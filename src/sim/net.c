@@ -336,46 +336,46 @@ static void net_unwatch(plait__loop *loop, plait__socket *socket, int fd) {
   plait__sim_trace("io.unwatch", (uint64_t)fd, 0);
 }
 
+/* ---- datagrams ----------------------------------------------------------- */
+
 static int net_datagram_open(const plait__datagram_spec *spec, int *ret_fds,
                              const char **ret_step) {
-  (void)spec;
-  (void)ret_fds;
-  *ret_step = "socket";
-  return PLAIT_ENOTSUP;
+  plait__sim_point();
+  int code = plait__sim_datagram_open(spec, ret_fds, ret_step);
+  return (int)net_trace("io.datagram_open", spec->sockets, code);
 }
 
 static int net_receive_batch(plait__socket *socket, const plait__room *room,
                              plait__packet *v, unsigned n) {
-  (void)socket;
-  (void)room;
-  (void)v;
-  (void)n;
-  return PLAIT_ENOTSUP;
+  plait__sim_point();
+  plait__sim_socket *s = plait__sim_socket_of(socket);
+  return (int)net_trace("io.receive_batch", net_fd(s),
+                        plait__sim_datagram_receive(s, room, v, n));
 }
 
 static int net_send_batch(plait__socket *socket, const plait__packet *v,
                           unsigned n) {
-  (void)socket;
-  (void)v;
-  (void)n;
-  return PLAIT_ENOTSUP;
+  plait__sim_point();
+  plait__sim_socket *s = plait__sim_socket_of(socket);
+  return (int)net_trace("io.send_batch", net_fd(s),
+                        plait__sim_datagram_send(s, v, n));
 }
 
 static int net_datagram_option(plait__socket *socket,
                                plait__datagram_option option, unsigned value) {
-  (void)socket;
-  (void)option;
-  (void)value;
-  return PLAIT_ENOTSUP;
+  plait__sim_point();
+  plait__sim_socket *s = plait__sim_socket_of(socket);
+  return (int)net_trace("io.datagram_option", option,
+                        plait__sim_datagram_option(s, option, value));
 }
 
 static int net_group(plait__socket *socket, bool join,
                      const plait_address *group, unsigned interface) {
-  (void)socket;
-  (void)join;
-  (void)group;
-  (void)interface;
-  return PLAIT_ENOTSUP;
+  plait__sim_point();
+  plait__sim_socket *s = plait__sim_socket_of(socket);
+  (void)interface; /* there is one */
+  return (int)net_trace("io.group", net_fd(s),
+                        plait__sim_group(s, join, group));
 }
 
 const plait__io plait__sim_io = {
@@ -417,10 +417,12 @@ const plait__io plait__sim_io = {
 
 int plait__sim_net_open(void) {
   plait__sim_listeners_open();
+  plait__sim_post_open();
   return plait__sim_descriptors_open();
 }
 
 void plait__sim_net_close(void) {
   plait__sim_sockets_close();
+  plait__sim_post_close();
   plait__sim_descriptors_close();
 }

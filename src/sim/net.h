@@ -8,6 +8,7 @@
  *      stream.c      the two ends of one: bytes, ends, resets
  *      listener.c    listening sockets, their addresses, their backlogs
  *      connect.c     how one end comes to another
+ *      post.h ...    datagrams
  *
  * All of it belongs to the one thread of the system's.  Codes are the seam's.
  */
@@ -72,10 +73,12 @@ void plait__sim_way_close(plait__sim_way *way);
 typedef enum plait__sim_state {
   PLAIT__SIM_CONNECTING, /* also: in a backlog, and the peer knows not yet */
   PLAIT__SIM_CONNECTED,
-  PLAIT__SIM_LISTENING
+  PLAIT__SIM_LISTENING,
+  PLAIT__SIM_DATAGRAM
 } plait__sim_state;
 
 typedef struct plait__sim_socket plait__sim_socket;
+typedef struct plait__sim_mailbox plait__sim_mailbox;
 
 /* A value that was set. */
 typedef struct plait__sim_option {
@@ -124,6 +127,8 @@ struct plait__sim_socket {
   /* In a backlog. */
   plait__sim_socket *listener;
   plait__sim_link waiting;
+
+  plait__sim_mailbox *mailbox; /* of a datagram socket */
 
   /* Listening. */
   plait__sim_link backlog, named;
@@ -207,6 +212,28 @@ void plait__sim_leave(plait__sim_socket *s);
 int plait__sim_accept(plait__sim_socket *listener, int *ret_fd,
                       plait_address *ret_peer);
 void plait__sim_listener_close(plait__sim_socket *listener);
+
+/* Parts of addresses; those of one family for the second. */
+bool plait__sim_is_any(const plait_address *a);
+bool plait__sim_same_ip(const plait_address *a, const plait_address *b);
+
+/* ---- datagrams: datagram.c, letter.c --------------------------------------
+ */
+
+int plait__sim_datagram_open(const plait__datagram_spec *spec, int *ret_fds,
+                             const char **ret_step);
+int plait__sim_datagram_receive(plait__sim_socket *s, const plait__room *room,
+                                plait__packet *v, unsigned n);
+int plait__sim_datagram_send(plait__sim_socket *s, const plait__packet *v,
+                             unsigned n);
+unsigned plait__sim_datagram_events(const plait__sim_socket *s);
+int plait__sim_datagram_option(plait__sim_socket *s,
+                               plait__datagram_option option, unsigned value);
+int plait__sim_group(plait__sim_socket *s, bool join,
+                     const plait_address *group);
+void plait__sim_datagram_close(plait__sim_socket *s);
+void plait__sim_post_open(void);
+void plait__sim_post_close(void);
 
 /* ---- connecting: connect.c ----------------------------------------------- */
 

@@ -51,6 +51,8 @@ void plait__sim_socket_free(plait__sim_socket *s) {
   plait__sim_unlink(&s->all);
   plait__sim_unlink(&s->place);
   plait__sim_unset(&s->attempt);
+  if (s->mailbox != NULL)
+    plait__sim_datagram_close(s);
   plait__sim_way_close(&s->in);
   plait__sim_events_release();
   plait__sim_events_release();
@@ -62,6 +64,10 @@ void plait__sim_socket_close(plait__sim_socket *s, bool reset) {
   plait__sim_unlink(&s->place);
   if (s->state == PLAIT__SIM_LISTENING) {
     plait__sim_listener_close(s);
+    return;
+  }
+  if (s->state == PLAIT__SIM_DATAGRAM) {
+    plait__sim_datagram_close(s);
     return;
   }
   plait__sim_connect_abandon(s);
@@ -82,6 +88,8 @@ unsigned plait__sim_socket_events(const plait__sim_socket *s) {
   if (s->state == PLAIT__SIM_LISTENING)
     return plait__sim_backlog_first(s) != NULL ? s->interest & PLAIT__READABLE
                                                : 0;
+  if (s->state == PLAIT__SIM_DATAGRAM)
+    return plait__sim_datagram_events(s);
   return plait__sim_stream_events(s);
 }
 
