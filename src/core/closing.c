@@ -138,12 +138,9 @@ void plait__closing(plait__stream *s, plait__closing_event event, int code) {
 void plait__closing_check(plait__stream *s) {
   if (s->phase != PLAIT__FLUSHING && s->phase != PLAIT__LINGERING)
     return;
+  bool done = s->rd_end || s->stdio || s->background || s->one_way;
   if (s->queue.bytes == 0)
-    plait__closing(s,
-                   s->rd_end || s->stdio || s->background || s->one_way
-                       ? PLAIT__ON_DONE
-                       : PLAIT__ON_SENT,
-                   0);
+    plait__closing(s, done ? PLAIT__ON_DONE : PLAIT__ON_SENT, 0);
   else if (!plait__alarm_is_set(&s->alarm))
     plait__timeout_flush(s);
 }

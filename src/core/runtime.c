@@ -87,8 +87,11 @@ static unsigned runtime_blocked(const plait_runtime *runtime,
   int held = plait__backgrounds_running(runtime, ret_name);
   *ret_young = *ret_name != NULL &&
                now_ns - runtime->cut_ns < (uint64_t)PLAIT__STUCK_MS * 1000000;
+  const char *job = NULL;
   if (workers != NULL)
-    held += workers->running(workers, ret_name, ret_young);
+    held += workers->running(workers, &job, ret_young);
+  if (*ret_name == NULL)
+    *ret_name = job;
   return held > 0 ? (unsigned)held : 0;
 }
 
