@@ -31,6 +31,7 @@
 #include <plait/runtime.h>
 #include <plait/signal.h>
 #include <plait/strand.h>
+#include <plait/terminal.h>
 #include <plait/timer.h>
 #include <plait/transport.h>
 #include <plait/version.h>

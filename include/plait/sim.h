@@ -23,8 +23,8 @@
  * for ever; after PLAIT_SIM_ALARM_S seconds of the system's time without a call
  * of plait's the process ends with a message that names it.
  *
- * What of plait's is not in it: standard input and output, plait_watch(),
- * c-ares.
+ * What of plait's is not in it: standard input and output, terminals,
+ * plait_watch(), descriptors that are passed on or were handed over, c-ares.
  *
  * In libplait-testing (pkg-config plait-testing).  One simulation at a time in
  * a process; all functions on the thread that made it.

@@ -342,6 +342,11 @@ typedef struct plait__host {
    * restores what was before the first start. */
   int (*signal_start)(plait__loop *loop, int number);
   void (*signal_stop)(plait__loop *loop, int number);
+  /* Raw mode of the terminal |fd|, which is restored at exit(3) and before a
+   * signal ends the process, too; off: |fd| does not count.  PLAIT_ENOTSUP: it
+   * is none; PLAIT_EBUSY: another one is. */
+  int (*terminal_raw)(int fd, bool on);
+  int (*terminal_size)(int fd, unsigned *ret_columns, unsigned *ret_rows);
   /* Joins standard input and output to a stream socket by a thread that
    * copies; |ret_fd| is our end.  The thread's last act is |done|(|arg|), with
    * 0 if all that our end sent has reached standard output, what writing that

@@ -185,6 +185,17 @@ static int host_activated(const char *name, unsigned index, int *ret_fd,
   return PLAIT_ENOENT;
 }
 
+static int host_terminal_raw(int fd, bool on) {
+  (void)fd, (void)on;
+  return PLAIT_ENOTSUP;
+}
+
+static int host_terminal_size(int fd, unsigned *ret_columns,
+                              unsigned *ret_rows) {
+  (void)fd, (void)ret_columns, (void)ret_rows;
+  return PLAIT_ENOTSUP;
+}
+
 static int host_stdio_open(const plait__os *os,
                            void (*done)(void *arg, int code), void *arg,
                            int *ret_fd, plait__stdio **ret,
@@ -241,6 +252,8 @@ const plait__host plait__sim_host = {
     .activated = host_activated,
     .signal_start = plait__sim_signal_start,
     .signal_stop = plait__sim_signal_stop,
+    .terminal_raw = host_terminal_raw,
+    .terminal_size = host_terminal_size,
     .stdio_open = host_stdio_open,
     .stdio_finish = host_stdio_finish,
     .stdio_close = host_stdio_close,

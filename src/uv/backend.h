@@ -246,6 +246,12 @@ int plait__uv_kid_signal(const plait__kid *kid, int number, bool group);
 void plait__uv_kid_close(const plait__kid *kid);
 const char *const *plait__uv_environment(void);
 int plait__uv_duplicate(int fd, int *ret_fd);
+/* ---- terminal.c ---------------------------------------------------------- */
+
+int plait__uv_terminal_raw(int fd, bool on);
+int plait__uv_terminal_size(int fd, unsigned *ret_columns, unsigned *ret_rows);
+/* Signal |number| has its previous action again. */
+void plait__uv_terminal_guard(int number);
 
 /* ---- stdio.c ------------------------------------------------------------- */
 

@@ -60,6 +60,7 @@ static void signal_restore(int number) {
   if (!sigaction(number, NULL, &now) && !(now.sa_flags & SA_SIGINFO) &&
       now.sa_handler == SIG_DFL)
     sigaction(number, &signal_caught[number].before, NULL);
+  plait__uv_terminal_guard(number);
 }
 
 static int signal_catch(plait__uv_signal *s) {
