@@ -16,6 +16,27 @@ def example(name):
     return os.path.join(EXAMPLES, name)
 
 
+class Inotify(unittest.TestCase):
+    def test_sees_files(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                Program(example("inotify"), folder) as watcher:
+            self.assertEqual(watcher.out.line(), "watching")
+            path = os.path.join(folder, "new")
+            with open(path, "w") as file:
+                file.write("x")
+            self.assertEqual(watcher.out.line(), "created new")
+            self.assertEqual(watcher.out.line(), "written new")
+            os.unlink(path)
+            self.assertEqual(watcher.out.line(), "deleted new")
+            watcher.send(signal.SIGTERM)
+            self.assertEqual(watcher.wait(), 0, watcher.stderr())
+
+    def test_no_folder(self):
+        status, out, err = run_program(example("inotify"), "/nowhere")
+        self.assertEqual((status, out), (2, ""))
+        self.assertEqual(err, "usage: inotify FOLDER\n")
+
+
 class Echo(unittest.TestCase):
     def test_echoes(self):
         with Program(example("echo"), "tcp:0:interface=127.0.0.1") as server:
