@@ -22,6 +22,13 @@ static const struct contract_mode modes[] = {{"1", 1, PLAIT_ON_REACTOR},
 
 enum { MODES = sizeof modes / sizeof *modes, CELLS = (int)MEDIA * MODES };
 
+/* /bin/sleep, which is the world's child. */
+static int sleeper(plait_sim_child *child) {
+  while (plait_sim_child_wait(child, 1000000))
+    continue;
+  return 0;
+}
+
 START_TEST(contract_holds) {
   const struct behaviour *b = contract_behaviour((unsigned)_i / CELLS);
   enum medium medium = (enum medium)(_i % CELLS / MODES);
@@ -29,6 +36,7 @@ START_TEST(contract_holds) {
   if (!contract_applies(b, medium, ON_SIM))
     return;
   sim_begin((plait_sim_options){.seed = (uint64_t)_i, .switch_ppm = 20000});
+  plait_sim_program(sim, "/bin/sleep", sleeper);
   world_init(&world, &world_sim, medium, modes[_i % MODES].reactors);
   world.dispatch = modes[_i % MODES].dispatch;
   b->check(&world);

@@ -1,6 +1,7 @@
 /* Programs behind a listener. */
 #include <check.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ static plait_process_options options;
 static struct {
   plait_inetd inetd; /* first */
   plait_listener *listener;
-  unsigned ended, children, lost, clients;
+  unsigned children, clients;
+  atomic_uint ended, lost; /* on any reactor */
   plait_process_end end;
 } server;
 static struct spy_side client;
@@ -24,20 +26,22 @@ static void on(enum spy_event event, spy_action *action) {
 
 /* Children, and connections of clients. */
 static void stop_when_done(void) {
-  if (server.ended == server.children && server.lost == server.clients)
+  if (atomic_load(&server.ended) == server.children &&
+      atomic_load(&server.lost) == server.clients)
     plait_runtime_stop(runtime);
 }
 
 static void child_ended(plait_inetd *inetd, const plait_process_end *end) {
   ck_assert_ptr_eq(inetd, &server.inetd);
-  server.end = *end;
-  server.ended++;
+  if (server.children == 1)
+    server.end = *end;
+  atomic_fetch_add(&server.ended, 1);
   stop_when_done();
 }
 
 static void client_lost(struct spy *s) {
   (void)s;
-  server.lost++;
+  atomic_fetch_add(&server.lost, 1);
   stop_when_done();
 }
 

@@ -221,7 +221,9 @@ struct plait_inetd {
   /* Yours, for as long as the factory.  |fds| may name others than 0 and 1, but
    * no pipes; 2 is ours if it does not. */
   const plait_process_options *options;
-  /* Optional, after plait_inetd_init(): a child has ended, or did not start. */
+  /* Optional, set after plait_inetd_init(): a child has ended, or did not
+   * start. On the connection's reactor; with several, on several threads at
+   * once. */
   void (*ended)(plait_inetd *inetd, const plait_process_end *end);
 };
 

@@ -173,6 +173,26 @@ PLAIT_EXTERN int plait_sim_name(plait_sim *sim, const char *name,
                                 const plait_address *addresses, unsigned count,
                                 uint32_t delay_ms, int code);
 
+/* A program: |fn| runs as a child that was started from |path|, which stays;
+ * its answer is the exit code.  There are no others, PATH is "/bin", and
+ * nothing is behind inherited descriptors.  0 or PLAIT_ENOMEM. */
+typedef struct plait_sim_child plait_sim_child;
+typedef int plait_sim_program_fn(plait_sim_child *child);
+PLAIT_EXTERN int plait_sim_program(plait_sim *sim, const char *path,
+                                   plait_sim_program_fn *fn);
+
+/* In such a function.  All of them wait, and a signal ends that, after which it
+ * has to return.  Read: a count, 0 at the end, PLAIT_ECANCELED for a signal, or
+ * another code.  The others: false for a signal, and when nobody reads. */
+PLAIT_EXTERN ptrdiff_t plait_sim_child_read(plait_sim_child *child, int fd,
+                                            void *buffer, size_t len);
+PLAIT_EXTERN bool plait_sim_child_write(plait_sim_child *child, int fd,
+                                        const void *data, size_t len);
+PLAIT_EXTERN bool plait_sim_child_wait(plait_sim_child *child, uint64_t us);
+PLAIT_EXTERN void plait_sim_child_close(plait_sim_child *child, int fd);
+/* It lives on when it gets the signal |number|. */
+PLAIT_EXTERN void plait_sim_child_ignore(plait_sim_child *child, int number);
+
 /* Sends signal |number|, which comes to who waits for it. */
 PLAIT_EXTERN void plait_sim_raise(plait_sim *sim, int number);
 /* SIGINT, for runtimes with handle_signals, too. */

@@ -213,39 +213,6 @@ static void host_stdio_close(plait__stdio *stdio) {
   (void)stdio;
 }
 
-/* ---- children: there are none ------------------------------------------- */
-
-static int host_spawn(const plait__spawn *spawn, plait__kid *ret,
-                      const char **ret_step) {
-  (void)spawn, (void)ret;
-  *ret_step = "fork";
-  return PLAIT_ENOTSUP;
-}
-
-static int host_kid_reap(const plait__kid *kid, plait__kid_end *ret) {
-  (void)kid, (void)ret;
-  return PLAIT_ECHILD;
-}
-
-static int host_kid_signal(const plait__kid *kid, int number, bool group) {
-  (void)kid, (void)number, (void)group;
-  return PLAIT_ESRCH;
-}
-
-static void host_kid_close(const plait__kid *kid) {
-  (void)kid;
-}
-
-static const char *const *host_environment(void) {
-  static const char *const none[] = {NULL};
-  return none;
-}
-
-static int host_duplicate(int fd, int *ret_fd) {
-  (void)fd, (void)ret_fd;
-  return PLAIT_ENOTSUP;
-}
-
 const plait__host plait__sim_host = {
     .resolve = host_resolve,
     .descriptor_limit = host_descriptor_limit,
@@ -257,10 +224,10 @@ const plait__host plait__sim_host = {
     .stdio_open = host_stdio_open,
     .stdio_finish = host_stdio_finish,
     .stdio_close = host_stdio_close,
-    .spawn = host_spawn,
-    .kid_reap = host_kid_reap,
-    .kid_signal = host_kid_signal,
-    .kid_close = host_kid_close,
-    .environment = host_environment,
-    .duplicate = host_duplicate,
+    .spawn = plait__sim_spawn,
+    .kid_reap = plait__sim_kid_reap,
+    .kid_signal = plait__sim_kid_signal,
+    .kid_close = plait__sim_kid_close,
+    .environment = plait__sim_environment,
+    .duplicate = plait__sim_duplicate,
 };

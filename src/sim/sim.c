@@ -240,6 +240,7 @@ void plait_sim_free(plait_sim *sim) {
   plait__sim_alarm_close();
   plait__sim_net_close();
   plait__sim_names_close();
+  plait__sim_programs_close();
   plait__sim_threads_close();
   plait__sim_fibers_close();
   plait__sim_memory_close();

@@ -8,6 +8,7 @@
  *      thread.c    simulated threads, and who goes on
  *      loop.c      a reactor's loop        worker.c  a worker's steps and parks
  *      os.c host.c the tables of the seam: os and host
+ *      child.c     children, whose programs are functions
  *      memory.c    the accountant of allocations
  *      fault.c     which call fails
  *      list.c      lists
@@ -200,6 +201,16 @@ void plait__sim_signal_stop(plait__loop *loop, int number);
 void plait__sim_signal_send(int number);
 
 void plait__sim_names_close(void);
+
+/* child.c */
+int plait__sim_spawn(const plait__spawn *spawn, plait__kid *ret,
+                     const char **ret_step);
+int plait__sim_kid_reap(const plait__kid *kid, plait__kid_end *ret);
+int plait__sim_kid_signal(const plait__kid *kid, int number, bool group);
+void plait__sim_kid_close(const plait__kid *kid);
+const char *const *plait__sim_environment(void);
+int plait__sim_duplicate(int fd, int *ret_fd);
+void plait__sim_programs_close(void);
 
 /* ---- lists: list.c --------------------------------------------------------
  */

@@ -23,9 +23,8 @@ const struct behaviour *contract_behaviour(unsigned i) {
 
 bool contract_applies(const struct behaviour *b, enum medium medium,
                       unsigned backend) {
-  if ((medium == MEDIUM_PROCESS || medium == MEDIUM_BACKGROUND) &&
-      backend != ON_KERNEL)
-    return false; /* there are neither children nor functions that block */
+  if (medium == MEDIUM_BACKGROUND && backend != ON_KERNEL)
+    return false; /* there are no functions that block */
   return (b->where & 1u << medium) != 0 && (b->where & backend) != 0;
 }
 

@@ -15,9 +15,9 @@ enum {
   ON_UNIX = 1u << MEDIUM_UNIX,
   ON_PAIR = 1u << MEDIUM_PAIR,
   ON_BACKGROUND = 1u << MEDIUM_BACKGROUND, /* on the kernel alone */
-  ON_PROCESS = 1u << MEDIUM_PROCESS,       /* likewise */
-  ON_KERNEL = 1u << 16,                    /* real sockets */
-  ON_SIM = 1u << 17, /* the simulator, with its virtual clock */
+  ON_PROCESS = 1u << MEDIUM_PROCESS,
+  ON_KERNEL = 1u << 16, /* real sockets */
+  ON_SIM = 1u << 17,    /* the simulator, with its virtual clock */
 
   ON_SOCKETS = ON_TCP | ON_UNIX | ON_PAIR | ON_PROCESS,
   ON_STREAMS = ON_SOCKETS | ON_BACKGROUND,

@@ -77,9 +77,9 @@ static int world_spawn(const plait__spawn *spawn, plait__kid *ret,
   other.fds = fds;
   int code = w->backend->driver->host->spawn(&other, ret, ret_step);
   require(code == 0, "%s: %s", *ret_step, plait_strerror(code));
-  require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-                     ends) == 0,
-          "no socket pair");
+  w->backend->pair(ends);
+  code = w->backend->driver->io->adopt(ends[0], false);
+  require(code == 0, "%s", plait_strerror(code)); /* non-blocking now */
   spawn->fds[0].fd = ends[0];
   unsigned i = atomic_fetch_sub(&world_children, 1);
   world_adopt(w, i, ends[1], &w->server.factory);

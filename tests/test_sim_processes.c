@@ -1,0 +1,135 @@
+/* Processes on the simulator: programs that are functions, by turns and faults
+ * of the seed's. */
+#include <check.h>
+#include <string.h>
+
+#include "support/job.h"
+#include "support/require.h"
+#include "support/runtime.h"
+#include "support/sim_world.h"
+
+static struct job job;
+
+static int cat(plait_sim_child *c) {
+  char bytes[64];
+  ptrdiff_t n;
+  while ((n = plait_sim_child_read(c, 0, bytes, sizeof bytes)) > 0)
+    if (!plait_sim_child_write(c, 1, bytes, (size_t)n))
+      return 1;
+  return 0;
+}
+
+static int stubborn(plait_sim_child *c) {
+  plait_sim_child_ignore(c, 15);
+  plait_sim_child_write(c, 1, "ready", 5);
+  while (plait_sim_child_wait(c, 1000000))
+    continue;
+  return 0;
+}
+
+static int deaf(plait_sim_child *c) {
+  plait_sim_child_close(c, 0);
+  plait_sim_child_write(c, 2, "no", 2);
+  plait_sim_child_wait(c, 5000);
+  return 7;
+}
+
+static void open_world(plait_sim_options options) {
+  sim_begin(options);
+  plait_sim_program(sim, "/bin/cat", cat);
+  plait_sim_program(sim, "/bin/stubborn", stubborn);
+  plait_sim_program(sim, "/bin/deaf", deaf);
+  open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
+}
+
+static void close_world(void) {
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+}
+
+static void play(uint64_t seed) {
+  open_world((plait_sim_options){.seed = seed});
+  job_start(&job);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  close_world();
+}
+
+static void say_hello(struct job *j) {
+  job_write(j, 0, "hello");
+  job_close_stdin(j);
+}
+
+START_TEST(test_cat) {
+  for (uint64_t seed = 0; seed < 200; seed++) {
+    job = (struct job){.options.program = "cat", .on_started = say_hello};
+    play(seed);
+    job_expect(&job, PLAIT_PROCESS_EXITED, 0, false);
+    ck_assert_str_eq(job.fds[1].text, "hello");
+  }
+}
+END_TEST
+
+START_TEST(test_ladder) {
+  for (uint64_t seed = 0; seed < 50; seed++) {
+    job = (struct job){.options.program = "stubborn", .on_data = job_close};
+    play(seed);
+    job_expect(&job, PLAIT_PROCESS_SIGNALLED, 9, true);
+  }
+}
+END_TEST
+
+START_TEST(test_deaf) {
+  for (uint64_t seed = 0; seed < 50; seed++) {
+    job = (struct job){.options.program = "/bin/deaf"};
+    play(seed);
+    job_expect(&job, PLAIT_PROCESS_EXITED, 7, false);
+    ck_assert_str_eq(job.fds[2].text, "no");
+    ck_assert_int_eq(job.fds[0].reason, PLAIT_EPIPE);
+  }
+}
+END_TEST
+
+START_TEST(test_missing) {
+  job = (struct job){.options.program = "/bin/nothing"};
+  play(1);
+  job_expect_failure(&job, PLAIT_ENOENT,
+                     "spawn /bin/nothing: exec: no such file or directory");
+}
+END_TEST
+
+/* The world where the |k|th call fails: it starts or is told why not, and it
+ * ends.  False: there are not so many. */
+static bool play_with_fault(uint64_t k) {
+  job = (struct job){.options.program = "cat", .on_started = say_hello};
+  open_world((plait_sim_options){.seed = k});
+  plait_sim_fail_at(sim, k);
+  int code = job_try(&job);
+  if (code == 0)
+    code = plait_run(runtime); /* with a code, it never began */
+  bool failed = plait_sim_failed(sim) != NULL;
+  close_world();
+  require(code != 0 || job.ended, "it has not ended");
+  require(failed || job.started, "%s", job.detail);
+  return failed;
+}
+
+START_TEST(test_each_call_fails) {
+  uint64_t k = 1;
+  while (play_with_fault(k))
+    k++;
+  ck_assert_uint_gt(k, 15);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("sim_processes");
+  TCase *c = tcase_create("sim_processes");
+  tcase_set_timeout(c, 60);
+  tcase_add_test(c, test_cat);
+  tcase_add_test(c, test_ladder);
+  tcase_add_test(c, test_deaf);
+  tcase_add_test(c, test_missing);
+  tcase_add_test(c, test_each_call_fails);
+  suite_add_tcase(s, c);
+  return run_suite(s);
+}
