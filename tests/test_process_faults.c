@@ -391,6 +391,38 @@ START_TEST(test_without_pidfds) {
 }
 END_TEST
 
+/* As if the child were in a system call that does not return. */
+static int signal_in_vain(const plait__kid *kid, int number, bool group) {
+  (void)kid, (void)number, (void)group;
+  return 0;
+}
+
+static void stop_runtime(struct job *j) {
+  (void)j;
+  plait_runtime_stop(runtime);
+}
+
+START_TEST(test_immortal) {
+  static plait__host host;
+  static plait_backend driver;
+  driver = plait__uv_backend;
+  host = *driver.host;
+  host.kid_signal = signal_in_vain;
+  driver.host = &host;
+  job = (struct job){
+      .options = {.program = CHILD_PROGRAM, .argv = CHILD("patient")},
+      .on_data = stop_runtime};
+  open_runtime_on(&driver, (plait_runtime_options){.grace_ms = 10});
+  job_start(&job);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  ck_assert(job.end.how == PLAIT_PROCESS_UNKNOWN);
+  ck_assert_int_eq(job.end.code, PLAIT_EBUSY);
+  kill(job.pid, SIGKILL);
+  ck_assert_int_eq(waitpid(job.pid, NULL, 0), job.pid);
+}
+END_TEST
+
 /* ---- memory -------------------------------------------------------------- */
 
 /* Each allocation fails once: the process ends, with a reason. */
@@ -440,6 +472,7 @@ static Suite *suite(void) {
   tcase_add_test(c, test_without_close_range);
   tcase_add_test(c, test_without_pidfd_signals);
   tcase_add_test(c, test_without_pidfds);
+  tcase_add_test(c, test_immortal);
   tcase_add_test(c, test_memory);
   suite_add_tcase(s, c);
   return s;

@@ -107,13 +107,15 @@ typedef enum plait_process_how {
   PLAIT_PROCESS_FAILED,    /* no program came to run: |code| says why */
   PLAIT_PROCESS_EXITED,    /* |status| is its exit code */
   PLAIT_PROCESS_SIGNALLED, /* |status| is the signal */
-  PLAIT_PROCESS_UNKNOWN    /* somebody else took its end: PLAIT_ECHILD */
+  /* |code| is PLAIT_ECHILD: somebody else took its end; or PLAIT_EBUSY: the
+   * runtime stops, and it has not ended a second after its SIGKILL. */
+  PLAIT_PROCESS_UNKNOWN
 } plait_process_how;
 
 typedef struct plait_process_end {
   plait_process_how how;
   int status;
-  int code;    /* 0, or a PLAIT_E* code: it failed to start */
+  int code;    /* FAILED, UNKNOWN: a PLAIT_E* code; else 0 */
   bool asked;  /* SIGNALLED: plait_process_signal() or plait_process_close() had
        sent that signal; EXITED: they had sent SIGTERM */
   bool dumped; /* there is a core file */

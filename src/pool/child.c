@@ -124,6 +124,19 @@ static void child_ready(plait__socket *socket, unsigned events) {
 
 static const plait__socket_events child_events = {.ready = child_ready};
 
+/* Not even SIGKILL ends it: its system call does not return. */
+static void give_up_ring(plait__alarm *alarm) {
+  plait__child *c = plait_container_of(alarm, plait__child, ladder);
+  child_reaped(c, &(plait__kid_end){0}, PLAIT_EBUSY);
+}
+
+/* The grace is over. */
+static void child_cut(plait__child *c) {
+  plait__child_kill(c);
+  c->ladder.ring = give_up_ring;
+  plait__reactor_alarm(c->reactor, &c->ladder, PLAIT__STUCK_MS);
+}
+
 static void child_watch(plait__child *c) {
   plait_reactor *r = c->reactor;
   c->socket.events = &child_events;
@@ -155,7 +168,7 @@ static void child_began(plait__child *c) {
   if (c->state != PLAIT__CHILD_RUNS)
     return;
   if (r->cut)
-    plait__child_kill(c);
+    child_cut(c);
   else if (closed)
     ladder_begin(c);
   else if (r->draining && !c->closing)
@@ -260,7 +273,7 @@ void plait__children_drain(plait_reactor *r) {
 
 void plait__children_cut(plait_reactor *r) {
   for (plait__child *c = r->children; c != NULL; c = c->next)
-    plait__child_kill(c);
+    child_cut(c);
 }
 
 /* ---- life ---------------------------------------------------------------- */
