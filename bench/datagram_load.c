@@ -4,14 +4,16 @@
  *   datagram_load PORT PID IN_FLIGHT DATAGRAMS
  *
  * A datagram is 64 bytes, its number eight times; numbers come back in order,
- * for there is one sender.  As many are sent at once as have come back at once.
- * Prints "seconds=S server_s=S datagrams=N". */
+ * for there is one sender.  As many are sent together, as one packet that is
+ * cut on its way (GSO), as have come back together. Prints "seconds=S
+ * server_s=S datagrams=N". */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -54,12 +56,25 @@ static int load_connect(int port) {
   return fd;
 }
 
+/* As one, which is cut on its way: so they arrive together. */
 static void load_send(int fd, unsigned n) {
+  uint16_t segment = BYTES;
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof segment)] = {0};
+  struct iovec piece = {.iov_base = data, .iov_len = n * (size_t)BYTES};
+  struct msghdr message = {.msg_iov = &piece,
+                           .msg_iovlen = 1,
+                           .msg_control = control,
+                           .msg_controllen = sizeof control};
+  struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+  c->cmsg_level = IPPROTO_UDP;
+  c->cmsg_type = UDP_SEGMENT;
+  c->cmsg_len = CMSG_LEN(sizeof segment);
+  memcpy(CMSG_DATA(c), &segment, sizeof segment);
   for (unsigned i = 0; i < n; i++, sent++)
     for (int k = 0; k < WORDS; k++)
       data[i][k] = sent;
-  if (n > 0 && sendmmsg(fd, messages, n, 0) != (int)n)
-    load_die("sendmmsg");
+  if (n > 0 && sendmsg(fd, &message, 0) < 0)
+    load_die("sendmsg");
 }
 
 /* Waits for at least one. */

@@ -25,11 +25,18 @@ plait__datagram_area *plait__datagram_area_of(plait_reactor *r) {
   return r->datagram_area;
 }
 
-/* Makes room for the datagrams of |d|.  A line more than they need, or the
- * first bytes of all would compete for the same places of the caches. */
+/* How much may come at a time. */
+static size_t receive_len(const plait_datagram *d) {
+  size_t room = d->reactor->io->datagram_room;
+  return room != 0 ? room : d->port->limits.datagram_bytes_max;
+}
+
+/* Makes room for what comes to |d|.  A line more than it needs, or the first
+ * bytes of all would compete for the same places of the caches.  Pages that
+ * nothing comes into are not used. */
 static bool area_reserve(plait_datagram *d, plait__datagram_area *area) {
   const plait__os *os = d->reactor->os;
-  size_t bytes = d->port->limits.datagram_bytes_max;
+  size_t bytes = receive_len(d);
   size_t stride = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
   stride += CACHE_LINE;
   if (area->stride >= stride)
@@ -156,26 +163,51 @@ static void receive_failed(plait_datagram *d, int code) {
     plait__datagram_note(d, code, &d->port->peer);
 }
 
+/* Delivers what came as one, datagram by datagram; how many there were. */
+static unsigned receive_deliver(plait_datagram *d, plait__packet *packet) {
+  size_t most = d->port->limits.datagram_bytes_max, left = packet->len;
+  size_t each = packet->segment != 0 ? packet->segment : left;
+  bool truncated = packet->truncated;
+  unsigned count = 0;
+  do {
+    size_t len = left < each ? left : each;
+    packet->len = len < most ? len : most;
+    packet->truncated = truncated || len > most;
+    plait__deliver_datagram(d, packet);
+    packet->data += len;
+    left -= len;
+    count++;
+  } while (left > 0 && plait__datagram_works(d));
+  return count;
+}
+
+/* Each counts as an event; by eights, so that the clock is looked at as often.
+ * The next time as many are received as these let expect that it is enough. */
+static void receive_count(plait_datagram *d, unsigned packets, unsigned count) {
+  unsigned width = PLAIT__DATAGRAM_EVENTS * packets / count;
+  d->reactor->events += count / PLAIT__CLOCK_EVENTS * PLAIT__CLOCK_EVENTS;
+  if (width > PLAIT__DATAGRAMS)
+    width = PLAIT__DATAGRAMS;
+  d->width = (uint8_t)(width > 0 ? width : 1);
+}
+
 static void datagram_receive(plait_datagram *d) {
   plait_reactor *r = d->reactor;
   plait__datagram_area *area = plait__datagram_area_of(r);
+  unsigned count = 0;
   if (area == NULL || !area_reserve(d, area)) {
     plait__datagram_end(d, PLAIT_ENOMEM);
     return;
   }
-  plait__room room = {.data = area->input,
-                      .stride = area->stride,
-                      .len = d->port->limits.datagram_bytes_max};
-  int n =
-      r->io->receive_batch(&d->socket, &room, area->received, PLAIT__DATAGRAMS);
+  plait__room room = {
+      .data = area->input, .stride = area->stride, .len = receive_len(d)};
+  int n = r->io->receive_batch(&d->socket, &room, area->received, d->width);
   if (n < 0)
     receive_failed(d, n);
   for (int i = 0; i < n && plait__datagram_works(d); i++)
-    plait__deliver_datagram(d, &area->received[i]);
-  /* Each counts as an event; by eights, so that the clock is looked at as
-   * often. */
-  if (n > 0)
-    r->events += (unsigned)n / PLAIT__CLOCK_EVENTS * PLAIT__CLOCK_EVENTS;
+    count += receive_deliver(d, &area->received[i]);
+  if (count > 0)
+    receive_count(d, (unsigned)n, count);
 }
 
 static void datagram_ready(plait__socket *socket, unsigned events) {
@@ -287,6 +319,7 @@ plait_datagram *plait__datagram_new(plait_datagram_port *port, plait_reactor *r,
   d->reactor = r;
   d->port = port;
   d->fd = -1;
+  d->width = PLAIT__DATAGRAM_WIDTH;
   d->socket.events = &datagram_events;
   d->arm.deliver = arm_deliver;
   d->close.deliver = close_deliver;

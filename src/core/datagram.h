@@ -21,6 +21,8 @@
 
 enum {
   PLAIT__PORT_TEXT_MAX = 320,    /* a UNIX path, all of it escaped */
+  PLAIT__DATAGRAM_EVENTS = 256,  /* of a wake-up, about */
+  PLAIT__DATAGRAM_WIDTH = 4,     /* at first: 64 may come as one */
   PLAIT__DATAGRAMS = 32,         /* received at a time */
   PLAIT__DATAGRAM_BYTES = 65535, /* no datagram is longer */
   PLAIT__DATAGRAM_COST = 256,    /* what a queued one counts besides */
@@ -58,6 +60,7 @@ struct plait_datagram {
   bool close_asked; /* by the port's owner, maybe before it was armed */
   bool blocked;     /* the system takes no more; WRITABLE will tell */
   bool wanting;     /* resume_writing is owed */
+  uint8_t width;    /* how many to receive at a time */
   int reason;
   int error; /* the first that was not told */
   plait_address error_to;

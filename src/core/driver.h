@@ -81,6 +81,8 @@ typedef struct plait__datagram_spec {
 typedef struct plait__packet {
   uint8_t *data;
   size_t len;
+  size_t segment; /* received: the length of each datagram in it but the last,
+                     which may be shorter; 0: there is one */
   plait_address peer;  /* family 0: the socket's own peer */
   plait_address local; /* our side of it; family 0: where the socket is bound */
   unsigned interface;  /* received: by which, 0 if that is not known */
@@ -167,6 +169,9 @@ typedef struct plait__io {
   int (*option)(plait__socket *socket, bool set, plait_option option,
                 plait_option_value *value);
 
+  /* The room that receive_batch() needs for each, because it may receive
+   * several as one; 0: as much as the owner wants of them. */
+  size_t datagram_room;
   /* Opens |spec->sockets| sockets for datagrams, as listen() does: with several
    * a first bind proves that nobody else has the port, unless it is |shared|.
    * UNIX paths as there. */

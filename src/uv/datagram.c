@@ -1,5 +1,8 @@
 /* Datagrams in and out: as many as there are with one system call.
  *
+ * What a sender or a device has joined (GRO) is received as one, and cut by the
+ * core: see plait__packet.
+ *
  * Sending has two ways of saving.  sendmmsg() saves the calls; but most of what
  * a datagram costs is its way through the network's layers, and that is saved
  * by segmentation offload (GSO): datagrams of one size to one peer go down as
@@ -26,7 +29,8 @@ enum { SEGMENTS_UNKNOWN = 0, SEGMENTS_YES, SEGMENTS_NO };
 
 typedef struct control {
   _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-                                      CMSG_SPACE(sizeof(struct in_pktinfo))];
+                                      CMSG_SPACE(sizeof(struct in_pktinfo)) +
+                                      CMSG_SPACE(sizeof(int))];
 } control;
 
 struct batch {
@@ -87,12 +91,20 @@ static void local_from_ip6(const struct cmsghdr *c, plait__packet *ret) {
     ret->local.scope = info.ipi6_ifindex; /* link-local */
 }
 
+static void segment_from(const struct cmsghdr *c, plait__packet *ret) {
+  int len;
+  memcpy(&len, CMSG_DATA(c), sizeof len);
+  ret->segment = len > 0 ? (size_t)len : 0;
+}
+
 static void receive_control(struct msghdr *m, plait__packet *ret) {
   for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
     if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
       local_from_ip4(c, ret);
     else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
       local_from_ip6(c, ret);
+    else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO)
+      segment_from(c, ret);
   }
 }
 
@@ -103,6 +115,7 @@ static void receive_finish(struct batch *b, unsigned i, plait__packet *ret) {
   ret->truncated = (m->msg_flags & MSG_TRUNC) != 0;
   ret->local.family = PLAIT_NO_ADDRESS;
   ret->interface = 0;
+  ret->segment = 0;
   ret->to_many = false;
   plait__uv_from_sockaddr(&b->names[i], m->msg_namelen, &ret->peer);
   if (m->msg_controllen > 0)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 static int open_fail(const char **ret_step, const char *step, int code) {
@@ -47,8 +48,11 @@ static int set_ip(int fd, int family, const plait__datagram_spec *spec) {
 static int set_all(int fd, int family, const plait__datagram_spec *spec,
                    bool joins) {
   int rc = 0;
-  if (family != AF_UNIX)
+  if (family != AF_UNIX) {
     rc = set_ip(fd, family, spec);
+    /* Where there is none, each comes by itself. */
+    (void)plait__uv_set(fd, IPPROTO_UDP, UDP_GRO, 1);
+  }
   if (!rc && spec->shared)
     rc = plait__uv_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (!rc && (spec->shared || joins))

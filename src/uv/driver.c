@@ -65,6 +65,7 @@ static const plait__io io = {
     .close_fd = plait__uv_close_fd,
     .names = plait__uv_names,
     .option = plait__uv_option,
+    .datagram_room = 65535, /* with GRO */
     .datagram_open = plait__uv_datagram_open,
     .receive_batch = plait__uv_receive_batch,
     .send_batch = plait__uv_send_batch,
