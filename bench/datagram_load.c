@@ -1,12 +1,14 @@
 /* Loads a UDP echo: so many datagrams are in flight, each is compared when it
  * comes back, and the server's CPU time is read at both ends.
  *
- *   datagram_load PORT PID IN_FLIGHT DATAGRAMS
+ *   datagram_load PORT PID IN_FLIGHT DATAGRAMS together|apart
  *
  * A datagram is 64 bytes, its number eight times; numbers come back in order,
- * for there is one sender.  As many are sent together, as one packet that is
- * cut on its way (GSO), as have come back together. Prints "seconds=S
- * server_s=S datagrams=N". */
+ * for there is one sender.  As many are sent at once as have come back at once:
+ * together, as one packet that is cut on its way (GSO), or apart, by
+ * sendmmsg().
+ *
+ * Prints "seconds=S server_s=S datagrams=N". */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -15,6 +17,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +31,7 @@ static struct mmsghdr messages[IN_FLIGHT_MAX];
 static struct iovec pieces[IN_FLIGHT_MAX];
 static uint64_t data[IN_FLIGHT_MAX][WORDS];
 static uint64_t sent, received;
+static bool together;
 
 static void load_die(const char *what) {
   perror(what);
@@ -56,8 +60,7 @@ static int load_connect(int port) {
   return fd;
 }
 
-/* As one, which is cut on its way: so they arrive together. */
-static void load_send(int fd, unsigned n) {
+static void load_send_together(int fd, unsigned n) {
   uint16_t segment = BYTES;
   _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof segment)] = {0};
   struct iovec piece = {.iov_base = data, .iov_len = n * (size_t)BYTES};
@@ -70,11 +73,25 @@ static void load_send(int fd, unsigned n) {
   c->cmsg_type = UDP_SEGMENT;
   c->cmsg_len = CMSG_LEN(sizeof segment);
   memcpy(CMSG_DATA(c), &segment, sizeof segment);
+  if (sendmsg(fd, &message, 0) < 0)
+    load_die("sendmsg");
+}
+
+static void load_send_apart(int fd, unsigned n) {
+  if (sendmmsg(fd, messages, n, 0) != (int)n)
+    load_die("sendmmsg");
+}
+
+static void load_send(int fd, unsigned n) {
   for (unsigned i = 0; i < n; i++, sent++)
     for (int k = 0; k < WORDS; k++)
       data[i][k] = sent;
-  if (n > 0 && sendmsg(fd, &message, 0) < 0)
-    load_die("sendmsg");
+  if (n == 0)
+    return;
+  if (together)
+    load_send_together(fd, n);
+  else
+    load_send_apart(fd, n);
 }
 
 /* Waits for at least one. */
@@ -107,8 +124,9 @@ static void load_run(int fd, unsigned in_flight, uint64_t count) {
 
 int main(int argc, char **argv) {
   clockid_t server;
-  if (argc != 5 || clock_getcpuclockid(atoi(argv[2]), &server))
+  if (argc != 6 || clock_getcpuclockid(atoi(argv[2]), &server))
     return 2;
+  together = strcmp(argv[5], "together") == 0;
   int fd = load_connect(atoi(argv[1]));
   unsigned in_flight = (unsigned)atoi(argv[3]);
   uint64_t count = strtoull(argv[4], NULL, 10);

@@ -438,16 +438,16 @@ END_TEST
 /* A UNIX receiver that does not read: its queue holds some, ours some, and the
  * rest is refused; then it reads all of it, in order. */
 static int slow;
-static unsigned accepted, refusals, last_read;
+static unsigned accepted, highs, refusals, last_read;
 
 static void fill_up(struct side *s) {
-  int code, high = 0;
+  int code;
   do {
     uint32_t number = accepted;
     code = plait_datagram_send(s->socket, &number, sizeof number, NULL);
     if (code >= 0)
       accepted++;
-    high += code == 0;
+    highs += code == 0;
     if (code == PLAIT_EFULL)
       refusals++;
     /* It leaves after the callback, so what is full is seen in the next. */
@@ -497,7 +497,7 @@ START_TEST(test_full_queue) {
   char endpoint[320];
   setup();
   slow = open_slow(&at);
-  accepted = refusals = last_read = 0;
+  accepted = highs = refusals = last_read = 0;
   client.factory.limits = (plait_datagram_limits){.high_bytes = 16 * 1024,
                                                   .queue_bytes_max = 64 * 1024};
   client.begin = start_filling;
@@ -508,6 +508,7 @@ START_TEST(test_full_queue) {
   close(slow);
   unlink(at.sun_path);
   close_runtime();
+  ck_assert_uint_gt(highs, 0);
   ck_assert_uint_eq(refusals, 1);
   ck_assert_uint_eq(client.dropped, 1);
   ck_assert_uint_eq(last_read, accepted);

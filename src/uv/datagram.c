@@ -290,13 +290,20 @@ static int send_failed(const plait__packet *v, int code) {
                                                               : code;
 }
 
+/* sendto() takes what needs no control for less than sendmsg() does. */
+static ssize_t send_one(int fd, const struct msghdr *m) {
+  if (m->msg_control)
+    return sendmsg(fd, m, MSG_NOSIGNAL);
+  return sendto(fd, m->msg_iov->iov_base, m->msg_iov->iov_len, MSG_NOSIGNAL,
+                m->msg_name, m->msg_namelen);
+}
+
 /* How many of |v| the system took, or a code. */
 static int send_messages(plait__uv_socket *s, plait__uv_batch *b,
                          unsigned count) {
   int sent;
   if (count == 1)
-    sent =
-        sendmsg(s->fd, &b->out.messages[0].msg_hdr, MSG_NOSIGNAL) < 0 ? -1 : 1;
+    sent = send_one(s->fd, &b->out.messages[0].msg_hdr) < 0 ? -1 : 1;
   else
     sent = sendmmsg(s->fd, b->out.messages, count, MSG_NOSIGNAL);
   if (sent < 0)
