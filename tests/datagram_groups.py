@@ -1,5 +1,6 @@
 """Multicast between two network namespaces that this script makes."""
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -152,6 +153,10 @@ class Groups(unittest.TestCase):
 def inside():
     """Runs this script again as root of namespaces of its own."""
     words = ["unshare", "--map-root-user", "--net"]
+    for program in ("unshare", "nsenter", "ip"):
+        if shutil.which(program) is None:
+            print("no", program)
+            sys.exit(run.SKIPPED)
     probe = subprocess.run(
         [*words, "sh", "-c", "unshare --net true && "
          "ip link add left type veth peer name right"],

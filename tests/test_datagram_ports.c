@@ -2,6 +2,8 @@
  * memory or the system fails. */
 #include <check.h>
 #include <net/if.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -260,6 +262,28 @@ START_TEST(test_post) {
 }
 END_TEST
 
+#if PLAIT_DEBUG
+/* Without the post a debug build ends. */
+static void *close_there(void *arg) {
+  plait_datagram_close(((struct side *)arg)->socket);
+  return NULL;
+}
+
+static void close_elsewhere(struct side *s) {
+  pthread_t thread;
+  require(pthread_create(&thread, NULL, close_there, s) == 0, "no thread");
+  pthread_join(thread, NULL);
+}
+
+START_TEST(test_another_thread) {
+  setup((plait_runtime_options){0});
+  server.begin = close_elsewhere;
+  side_listen(&server, "udp:0", NULL);
+  plait_run(runtime);
+}
+END_TEST
+#endif
+
 /* ---- out of memory ------------------------------------------------------- */
 
 /* One run with an allocation that fails; whatever came of it, both sockets end,
@@ -339,6 +363,9 @@ int main(void) {
   tcase_add_test(tcase, test_stop_now);
   tcase_add_test(tcase, test_close_sends);
   tcase_add_test(tcase, test_post);
+#if PLAIT_DEBUG
+  tcase_add_test_raise_signal(tcase, test_another_thread, SIGABRT);
+#endif
   tcase_add_test(tcase, test_out_of_memory);
   suite_add_tcase(suite, tcase);
   return run_suite(suite);

@@ -149,6 +149,13 @@ void plait__deliver_datagram_resume(plait_datagram *d);
 void plait__deliver_datagram_draining(plait_datagram *d);
 void plait__deliver_stopped(plait_datagram *d, int reason);
 
+/* Debug builds: stops with a message unless the calling thread may use |d|. */
+#if PLAIT_DEBUG
+void plait__check_datagram_home(const plait_datagram *d, const char *function);
+#else
+#define plait__check_datagram_home(d, function) ((void)(d), (void)(function))
+#endif
+
 /* ---- datagram_port.c ----------------------------------------------------- */
 
 void plait__datagram_port_unref(plait_datagram_port *port);

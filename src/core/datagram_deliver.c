@@ -5,6 +5,17 @@
 #include <stdio.h>
 
 #if PLAIT_DEBUG
+void plait__check_datagram_home(const plait_datagram *d, const char *function) {
+  char text[256];
+  if (plait__here() == d->reactor)
+    return;
+  snprintf(text, sizeof text,
+           "%s: a socket of reactor %u was used on another thread; those get "
+           "there by plait_reactor_post()",
+           function, d->reactor->index);
+  d->reactor->os->fatal(text);
+}
+
 static void enter(plait_datagram *d, const char *call) {
   plait_reactor *r = d->reactor;
   char text[256];

@@ -246,6 +246,7 @@ static int send_put(plait_datagram *d, const void *data, size_t len,
 int plait_datagram_send_from(plait_datagram *d, const void *data, size_t len,
                              const plait_address *to,
                              const plait_address *from) {
+  plait__check_datagram_home(d, "plait_datagram_send");
   int code = send_check(d, len, to, from);
   if (code == 0)
     code = send_put(d, data, len, to, from);

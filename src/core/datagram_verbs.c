@@ -4,6 +4,7 @@
 #include <plait/error.h>
 
 void plait_datagram_close(plait_datagram *d) {
+  plait__check_datagram_home(d, "plait_datagram_close");
   plait__datagram_end(d, 0);
 }
 
