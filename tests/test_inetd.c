@@ -102,7 +102,14 @@ START_TEST(test_many) {
 }
 END_TEST
 
-/* The child has the connection and what is declared, and it blocks. */
+START_TEST(test_blocking) {
+  begin(CHILD_PROGRAM, CHILD("blocking"));
+  play(1, 1);
+  ck_assert(server.end.how == PLAIT_PROCESS_EXITED && server.end.status == 0);
+}
+END_TEST
+
+/* The child has the connection and what is declared. */
 START_TEST(test_descriptors) {
   static const plait_process_fd fds[] = {{5, PLAIT_CHILD_NULL, 0}};
   begin(CHILD_PROGRAM, CHILD("descriptors"));
@@ -159,6 +166,7 @@ int main(int argc, char **argv) {
   tcase_set_timeout(c, 60);
   tcase_add_test(c, test_cat);
   tcase_add_test(c, test_many);
+  tcase_add_test(c, test_blocking);
   tcase_add_test(c, test_descriptors);
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_stop);

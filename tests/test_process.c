@@ -177,27 +177,29 @@ START_TEST(test_descriptors) {
 }
 END_TEST
 
-/* Each is where another one is to go. */
+/* Copies of them are where others are to go. */
 START_TEST(test_descriptors_swapped) {
-  static plait_process_fd fds[] = {{1, PLAIT_CHILD_WRITES, 0},
-                                   {3, PLAIT_CHILD_INHERITS, 0},
-                                   {4, PLAIT_CHILD_INHERITS, 0},
-                                   {5, PLAIT_CHILD_INHERITS, 0},
-                                   {6, PLAIT_CHILD_INHERITS, 0}};
-  shell("for i in 3 4 5 6; do readlink /proc/self/fd/$i; done");
-  for (int i = 1; i <= 4; i++) {
-    fds[i].fd = open(i % 2 == 1 ? "/usr" : "/etc", O_RDONLY | O_CLOEXEC);
-    ck_assert_int_ge(fds[i].fd, 3);
+  enum { SWAPPED = 40 };
+  static plait_process_fd fds[SWAPPED] = {{1, PLAIT_CHILD_WRITES, 0}};
+  char expected[8 * SWAPPED] = "";
+  int dirs[2] = {open("/usr", O_RDONLY | O_CLOEXEC),
+                 open("/etc", O_RDONLY | O_CLOEXEC)};
+  shell("i=3; while [ $i -le 41 ]; do readlink /proc/self/fd/$i; "
+        "i=$((i+1)); done");
+  for (int i = 1; i < SWAPPED; i++) {
+    int number = SWAPPED + 2 - i; /* the last is the first that is told */
+    fds[i] = (plait_process_fd){number, PLAIT_CHILD_INHERITS, dirs[i % 2]};
+    strcat(expected, i % 2 == 1 ? "/etc\n" : "/usr\n");
   }
   job.options.fds = fds;
-  job.options.fd_count = 5;
+  job.options.fd_count = SWAPPED;
   open_runtime((plait_runtime_options){0});
   job_start(&job);
-  for (int i = 1; i <= 4; i++) /* copied at once */
-    close(fds[i].fd);
+  close(dirs[0]); /* copied at once */
+  close(dirs[1]);
   ck_assert_int_eq(plait_run(runtime), 0);
   plait_runtime_free(runtime);
-  ck_assert_str_eq(job.fds[1].text, "/usr\n/etc\n/usr\n/etc\n");
+  ck_assert_str_eq(job.fds[1].text, expected);
 }
 END_TEST
 

@@ -97,13 +97,13 @@ START_TEST(test_close_at_once) {
 }
 END_TEST
 
-/* The whole group goes with it. */
+/* The whole group goes with it, also who does not heed SIGTERM. */
 START_TEST(test_close_group) {
-  shell("sleep 1000 & echo $!; wait");
+  shell("(trap '' TERM; sleep 1000) & trap 'exit 3' TERM; echo ready; wait");
   job.options.new_group = true;
   job.on_data = job_close;
   job_run(&job);
-  ck_assert(job.end.how == PLAIT_PROCESS_SIGNALLED);
+  job_expect(&job, PLAIT_PROCESS_EXITED, 3, true);
   ck_assert(!job.end.cut);
 }
 END_TEST

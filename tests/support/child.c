@@ -21,6 +21,11 @@ static int act_descriptors(char **argv) {
   return 0;
 }
 
+static int act_blocking(char **argv) {
+  (void)argv;
+  return (fcntl(0, F_GETFL) & O_NONBLOCK) != 0;
+}
+
 static int act_ids(char **argv) {
   (void)argv;
   dprintf(1, "%u %u %d", getuid(), getgid(), getgroups(0, NULL));
@@ -139,6 +144,7 @@ static const struct act {
 } acts[] = {
     {"descriptors", act_descriptors},
 
+    {"blocking", act_blocking},
     {"ids", act_ids},
     {"groups", act_groups},
     {"stubborn", act_stubborn},

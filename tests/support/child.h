@@ -14,6 +14,7 @@
 /* Acts by name, the exit code.  argv[0]:
  *
  *   descriptors    prints each that is open, "0 1 2 "
+ *   blocking       exits with 0 if its standard input is
  *   ids            prints uid, gid, group count
  *   groups         prints whether it leads a session, a group
  *   stubborn       ignores SIGTERM, says "ready", and stays
