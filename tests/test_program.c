@@ -182,6 +182,27 @@ START_TEST(test_grace) {
 }
 END_TEST
 
+static void stop_now(struct spy *s) {
+  (void)s;
+  plait_runtime_stop_now(runtime);
+}
+
+/* The connection is cut, and so is the ladder that this begins. */
+START_TEST(test_stop_now) {
+  begin();
+  on(SPY_MADE, stop_now);
+  open_runtime((plait_runtime_options){0});
+  spy_side_arm(&side);
+  require(plait_connect(runtime, "process:/bin/sh:arg=-c:arg=trap '' TERM; cat",
+                        &side.factory, NULL, NULL) == 0,
+          "%s", plait_error_detail());
+  ck_assert_int_eq(plait_run(runtime), PLAIT_EDRAIN);
+  spy_side_check(&side);
+  close_runtime();
+  expect("made lost(EDRAIN)");
+}
+END_TEST
+
 /* ---- it does not start --------------------------------------------------- */
 
 START_TEST(test_missing) {
@@ -309,6 +330,7 @@ static Suite *suite(void) {
   tcase_add_test(c, test_keeper);
   tcase_add_test(c, test_stop);
   tcase_add_test(c, test_grace);
+  tcase_add_test(c, test_stop_now);
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_missing_again_and_again);
   tcase_add_test(c, test_reconnect);

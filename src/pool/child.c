@@ -30,20 +30,28 @@ static bool child_was_sent(const plait__child *c, int number) {
 }
 
 void plait__child_kill(plait__child *c) {
-  plait__reactor_unalarm(c->reactor, &c->ladder);
   plait__child_signal(c, PLAIT__CHILD_KILL);
+}
+
+/* The next step of the ladder is due in |after_ms|. */
+static void ladder_set(plait__child *c, uint64_t after_ms,
+                       void (*ring)(plait__alarm *alarm)) {
+  plait__reactor_unalarm(c->reactor, &c->ladder);
+  c->ladder.ring = ring;
+  plait__reactor_alarm(c->reactor, &c->ladder, after_ms);
 }
 
 static void ladder_ring(plait__alarm *alarm) {
   plait__child_kill(plait_container_of(alarm, plait__child, ladder));
 }
 
+/* Once the grace is over, child_cut() is the end of it. */
 static void ladder_begin(plait__child *c) {
-  plait__child_signal(c, PLAIT__CHILD_TERM);
-  if (c->term_ms == PLAIT_UNLIMITED)
+  if (c->reactor->cut)
     return;
-  c->ladder.ring = ladder_ring;
-  plait__reactor_alarm(c->reactor, &c->ladder, c->term_ms);
+  plait__child_signal(c, PLAIT__CHILD_TERM);
+  if (c->term_ms != PLAIT_UNLIMITED)
+    ladder_set(c, c->term_ms, ladder_ring);
 }
 
 /* ---- its end ------------------------------------------------------------- */
@@ -133,8 +141,7 @@ static void give_up_ring(plait__alarm *alarm) {
 /* The grace is over. */
 static void child_cut(plait__child *c) {
   plait__child_kill(c);
-  c->ladder.ring = give_up_ring;
-  plait__reactor_alarm(c->reactor, &c->ladder, PLAIT__STUCK_MS);
+  ladder_set(c, PLAIT__STUCK_MS, give_up_ring);
 }
 
 static void child_watch(plait__child *c) {
