@@ -1,7 +1,7 @@
-/* The echo service (RFC 862), with a log of who came:
+/* The echo service (RFC 862) over TCP and UDP, with a log of who came:
  *
- *     port7                     listens on TCP port 12345, IPv6 and IPv4
- *     port7 tcp:7               the real one
+ *     port7                     on port 12345, IPv6 and IPv4
+ *     port7 tcp:7 udp:7         the real one
  */
 #include <plait.h>
 #include <stdio.h>
@@ -50,21 +50,41 @@ static const plait_protocol_ops echo = {
     .connection_lost = echo_lost,
 };
 
+static void echo_datagram(plait_datagram_protocol *p, const uint8_t *data,
+                          size_t len, const plait_datagram_info *info) {
+  char peer[PLAIT_ADDRESS_TEXT_MAX];
+  plait_address_format(info->from, peer, sizeof peer);
+  fprintf(stderr, "%s: a datagram of %zu bytes\n", peer, len);
+  plait_datagram_reply(p->socket, info, data, len);
+}
+
+static const plait_datagram_ops echo_datagrams = {
+    .name = "echo",
+    .size = sizeof(plait_datagram_protocol),
+    .datagram_received = echo_datagram,
+};
+
 int main(int argc, char **argv) {
-  const char *endpoint = argc > 1 ? argv[1] : "tcp:12345:interface=\\:\\:";
-  plait_factory factory = {.protocol = &echo, .limits.idle_ms = 300000};
+  const char *tcp = argc > 1 ? argv[1] : "tcp:12345:interface=\\:\\:";
+  const char *udp = argc > 2 ? argv[2] : "udp:12345:interface=\\:\\:";
+  plait_factory streams = {.protocol = &echo, .limits.idle_ms = 300000};
+  plait_datagram_factory datagrams = {.protocol = &echo_datagrams,
+                                      .limits.datagram_bytes_max = 65535};
   plait_runtime_options options = {.reactors = PLAIT_PER_CPU,
                                    .handle_signals = true};
   plait_runtime *runtime = NULL;
   plait_listener *listener;
+  plait_datagram_port *port;
 
   if (plait_runtime_new(&options, &runtime) < 0 ||
-      plait_listen(runtime, endpoint, &factory, NULL, &listener) < 0) {
+      plait_listen(runtime, tcp, &streams, NULL, &listener) < 0 ||
+      plait_datagram_listen(runtime, udp, &datagrams, NULL, &port) < 0) {
     fprintf(stderr, "%s\n", plait_error_detail());
     plait_runtime_free(runtime);
     return 1;
   }
-  printf("listening on %s\n", plait_listener_endpoint(listener));
+  printf("listening on %s and %s\n", plait_listener_endpoint(listener),
+         plait_datagram_port_endpoint(port));
   fflush(stdout);
   int code = plait_run(runtime); /* Ctrl-C: no more come, and those end. */
   plait_runtime_free(runtime);

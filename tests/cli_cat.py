@@ -148,6 +148,42 @@ class Through(unittest.TestCase):
             self.assertEqual(peer.wait(), 0, peer.stderr())
 
 
+class Programs(unittest.TestCase):
+    """As endpoints."""
+
+    def talk(self, data, *endpoints):
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(data)
+            stdin.seek(0)
+            with cat(*endpoints, stdin=stdin) as peer:
+                return peer.out.rest(), peer.wait(), peer.stderr()
+
+    def test_joins(self):
+        for endpoints in (["stdio:", "process:/bin/cat"],
+                          ["process:/bin/cat", "stdio:"],
+                          ["process:/bin/cat"]):
+            with self.subTest(endpoints=endpoints):
+                self.assertTrue(self.talk(BIG, *endpoints) == (BIG, 0, ""))
+
+    def test_arguments(self):
+        self.assertEqual(self.talk(b"b\na\nc\n", "process:sort:arg=-r"),
+                         (b"c\nb\na\n", 0, ""))
+
+    def test_failing(self):
+        self.assertEqual(
+            self.talk(b"", "process:/bin/sh:arg=-c:arg=echo well; exit 3"),
+            (b"well\n", 1, "plait: cat process:/bin/sh:arg=-c:arg=echo well; "
+             "exit 3: the child process failed\n"))
+
+    def test_missing(self):
+        for endpoints in (["process:/nowhere"], ["stdio:", "process:/nowhere"]):
+            with self.subTest(endpoints=endpoints):
+                self.assertEqual(
+                    self.talk(b"lost", *endpoints),
+                    (b"", 1, "plait: connect process:/nowhere: exec: "
+                     "no such file or directory\n"))
+
+
 class Ends(unittest.TestCase):
     """How it ends, with a server that does as it is told."""
 

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import signal
+import socket
 import tempfile
 import unittest
 
@@ -88,18 +89,31 @@ class LineClient(unittest.TestCase):
 
 class Port7(unittest.TestCase):
     def test_echoes_and_says_who_came(self):
-        with Program(example("port7"), "tcp:0") as server:
-            endpoint = server.out.line()[len("listening on "):]
+        with Program(example("port7"), "tcp:0",
+                     "udp:0:interface=127.0.0.1") as server:
+            line = server.out.line()[len("listening on "):]
+            endpoint, datagrams = line.split(" and ")
             data = bytes(range(256)) * 2000
             with client.connect(endpoint) as sock:
                 peer = "%s:%d" % sock.getsockname()
                 self.assertTrue(client.exchange(sock, data) == data)
+            with socket.socket(type=socket.SOCK_DGRAM) as sock:
+                sock.settimeout(run.DEADLINE_S)
+                sock.connect(client.address_of(datagrams)[1])
+                sender = "%s:%d" % sock.getsockname()
+                for size in (0, 1, 65507):
+                    sock.send(data[:size])
+                    self.assertEqual(sock.recv(65536), data[:size])
             server.send(signal.SIGTERM)
             self.assertEqual(server.wait(), 0)
-            self.assertEqual(server.stderr(),
-                             f"{peer}: connected\n"
-                             f"{peer}: {len(data)} bytes, "
-                             "the peer closed the connection\n")
+            told = server.stderr().splitlines()
+            self.assertEqual([line for line in told if peer in line],
+                             [f"{peer}: connected",
+                              f"{peer}: {len(data)} bytes, "
+                              "the peer closed the connection"])
+            self.assertEqual([line for line in told if sender in line],
+                             [f"{sender}: a datagram of {size} bytes"
+                              for size in (0, 1, 65507)])
 
 
 class Dns(unittest.TestCase):
@@ -207,6 +221,59 @@ class TcpBenchmark(unittest.TestCase):
                 self.assertRegex(sender.out.rest().splitlines()[-1],
                                  rb"^\d{7,} bytes sent: ok$")
                 self.assertEqual(sender.wait(), 0, sender.stderr())
+
+
+class UdpBenchmark(unittest.TestCase):
+    def test_sends_what_it_says(self):
+        """More than the queue holds, to one who takes it as it comes."""
+        with tempfile.TemporaryDirectory() as folder, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            path = os.path.join(folder, "socket")
+            sock.settimeout(run.DEADLINE_S)
+            sock.bind(path)
+            with Program(example("udp_benchmark"), f"unixgram:{path}",
+                         "3000") as sender:
+                self.assertEqual([len(sock.recv(65536)) for _ in range(3000)],
+                                 [1400] * 3000)
+                self.assertEqual(sender.wait(), 0, sender.stderr())
+                self.assertEqual(sender.out.rest().splitlines()[-1],
+                                 b"3000 datagrams sent, 0 dropped: ok")
+
+    def test_for_ever(self):
+        with Serve("echo", "udp:0:interface=127.0.0.1",
+                   endpoints=1) as server:
+            port = client.address_of(server.endpoints[0])[1][1]
+            with Program(example("udp_benchmark"),
+                         f"udp:127.0.0.1:{port}") as sender:
+                self.assertRegex(sender.out.line(),
+                                 r"^[1-9]\d+ datagrams/s, [1-9]\d* back$")
+                sender.send(signal.SIGTERM)
+                self.assertRegex(sender.out.rest().splitlines()[-1],
+                                 rb"^\d{3,} datagrams sent, \d+ dropped: ")
+                self.assertEqual(sender.wait(), 0, sender.stderr())
+
+
+class Spawn(unittest.TestCase):
+    def test_a_hundred(self):
+        status, out, err = run_program(example("spawn"))
+        self.assertEqual((status, err), (0, ""))
+        lines = [line.split(": ", 1) for line in out.splitlines()]
+        self.assertEqual(sorted(int(number) for number, _ in lines),
+                         list(range(1, 101)))
+        for _, line in lines:
+            self.assertRegex(line, r"\d\d:\d\d.* \(0\)$")
+
+    def test_how_they_end(self):
+        for words, line in (
+                (["/bin/sh", "-c", "echo no; echo more; exit 3"], "no (3)"),
+                (["/bin/sh", "-c", "kill -9 $$"], "ended by signal 9"),
+                (["/nowhere"], "spawn /nowhere: exec: "
+                               "no such file or directory")):
+            with self.subTest(words=words):
+                status, out, err = run_program(example("spawn"), "2", *words)
+                self.assertEqual((status, err), (1, ""))
+                self.assertEqual(sorted(out.splitlines()),
+                                 [f"1: {line}", f"2: {line}"])
 
 
 class Proxy(unittest.TestCase):

@@ -16,6 +16,8 @@
  * Clients:  tcp:www.example.net:80[:timeout=30][:bind=127.0.0.2], tcp:db:http,
  *             tcp:127.0.0.1:8000, tcp:[\:\:1]:80
  *           unix:/run/x.sock[:timeout=30]
+ *           process:/bin/cat[:arg=-n]...          a program's standard input
+ *             and output, see plait/process.h
  *           stdio:
  *
  * These functions are legal before plait_run() and from any callback.

@@ -174,6 +174,7 @@ static const struct command cat_command = {
         "  plait cat 'tcp:[\\:\\:1]:4000'\n"
         "  plait cat unix:/tmp/echo.sock <question >answer\n"
         "  plait cat tcp:127.0.0.1:4000 unix:/tmp/echo.sock\n"
+        "  plait cat tcp:127.0.0.1:4000 process:/usr/bin/sort:arg=-r\n"
         "\n"
         "Connects, sends standard input and prints what comes back; with a\n"
         "second endpoint, joins the two.  The end of input is passed on (a\n"
@@ -189,6 +190,8 @@ static const struct command cat_command = {
         "                                             address; IPv6 is "
         "[\\:\\:1]\n"
         "  unix:PATH[:timeout=30]                     a UNIX socket\n"
+        "  process:PROGRAM[:arg=WORD]...              a program's input and "
+        "output\n"
         "  stdio:                                     standard input and "
         "output\n"
         "A backslash before ':', '=' or '\\' makes it an ordinary character.\n",

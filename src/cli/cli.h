@@ -46,6 +46,8 @@ const char *option_reactors(const char *text, void *unsigned_field);
 const char *option_workers(const char *text, void *unsigned_field);
 const char *option_dispatch(const char *text, void *dispatch_field);
 const char *option_length(const char *text, void *size_field);
+const char *option_connections(const char *text, void *unsigned_field);
+const char *option_endpoint(const char *text, void *string_field);
 const char *option_seconds(const char *text, void *uint32_ms_field);
 
 /* What --delimiter has named so far: delimiter.c. */
@@ -65,12 +67,16 @@ int wrong_usage(const struct command *command, const char *format, ...)
  * endpoint, else STATUS_FAILED. */
 int failed(int code);
 
+/* How many connections there were, for people: serve.c. */
+void say_stopped(plait_runtime *runtime);
+
 /* ---- subcommands ------------------------------------------------------- */
 
 int serve_main(int argc, char **argv);   /* serve.c */
 int cat_main(int argc, char **argv);     /* cat.c */
 int proxy_main(int argc, char **argv);   /* proxy.c */
 int resolve_main(int argc, char **argv); /* resolve.c */
+int run_main(int argc, char **argv);     /* run.c */
 int sim_main(int argc, char **argv);     /* sim.c */
 
 /* ---- services: services.c ---------------------------------------------- */

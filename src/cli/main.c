@@ -13,12 +13,15 @@ static const char overview[] =
     "  plait serve chat tcp:4000 + echo tcp:4001  two services at once\n"
     "  plait cat tcp:127.0.0.1:4000               talk to one of them\n"
     "  plait proxy tcp:8080 tcp:127.0.0.1:4001    joins connections in pairs\n"
+    "  plait run --listen tcp:4002 -- sort -r     a program for each\n"
+    "                                             connection\n"
     "  plait resolve www.example.net 192.0.2.1    names and addresses\n"
     "  plait sim chat --seeds 1000                simulated worlds\n"
     "\n"
     "plait serve SERVICE ENDPOINT... [+ SERVICE ENDPOINT...]\n"
     "plait cat ENDPOINT [ENDPOINT]\n"
     "plait proxy LISTEN CONNECT\n"
+    "plait run [--listen ENDPOINT] -- COMMAND [ARG...]\n"
     "plait resolve [NAME|ADDRESS...]\n"
     "plait sim SCENARIO\n"
     "plait SUBCOMMAND --help                      options, endpoints, "
@@ -64,6 +67,9 @@ int main(int argc, char **argv) {
   if (strcmp(word, "proxy") == 0) {
     return proxy_main(argc - 2, argv + 2);
   }
+  if (strcmp(word, "run") == 0) {
+    return run_main(argc - 2, argv + 2);
+  }
   if (strcmp(word, "resolve") == 0) {
     return resolve_main(argc - 2, argv + 2);
   }
@@ -80,6 +86,6 @@ int main(int argc, char **argv) {
   }
   return wrong_usage(&plait_command,
                      "no subcommand \"%s\": there are serve, cat, proxy, "
-                     "resolve and sim",
+                     "run, resolve and sim",
                      word);
 }

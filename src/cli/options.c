@@ -74,6 +74,21 @@ const char *option_length(const char *text, void *size_field) {
   return NULL;
 }
 
+const char *option_connections(const char *text, void *unsigned_field) {
+  unsigned long value;
+  if (!whole_number(text, 1, 100000, &value)) {
+    return "a number from 1 to 100000";
+  }
+  *(unsigned *)unsigned_field = (unsigned)value;
+  return NULL;
+}
+
+/* Listening tells whether it is one. */
+const char *option_endpoint(const char *text, void *string_field) {
+  *(const char **)string_field = text;
+  return NULL;
+}
+
 const char *option_seconds(const char *text, void *uint32_ms_field) {
   static const char wanted[] = "a number of seconds from 0 to 4000000";
   uint32_t *field = uint32_ms_field;

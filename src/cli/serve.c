@@ -282,7 +282,7 @@ static void serve_say_saturated(plait_runtime *runtime) {
   }
 }
 
-static void serve_say_stopped(plait_runtime *runtime) {
+void say_stopped(plait_runtime *runtime) {
   unsigned long long accepted = 0;
   for (unsigned i = 0; i < plait_runtime_reactors(runtime); i++) {
     plait_reactor_stats stats;
@@ -311,7 +311,7 @@ static int serve_run(plait_runtime *runtime, struct serving *serving,
     if (options->dispatch == PLAIT_ON_WORKERS) {
       serve_say_saturated(runtime);
     }
-    serve_say_stopped(runtime);
+    say_stopped(runtime);
   }
   return STATUS_DONE;
 }

@@ -72,8 +72,12 @@ int plait_datagram_peer(const plait_datagram *d, plait_address *ret) {
   return address_answer(&d->port->peer, ret);
 }
 
+/* Either the queue or the outbox is empty. */
 size_t plait_datagram_queued(const plait_datagram *d) {
-  return d->queue_bytes;
+  const plait__datagram_area *area = d->reactor->datagram_area;
+  if (area == NULL || area->owner != d)
+    return d->queue_bytes;
+  return area->used + area->count * PLAIT__DATAGRAM_COST;
 }
 
 int plait_datagram_fd(const plait_datagram *d) {
