@@ -78,7 +78,7 @@ until [ "$failed" != 0 ] || [ "$done" -ge $((4 * points)) ]; do
     break
   fi
   seed=$((seed + 1))
-  for scenario in echo workers reconnect chat relay; do
+  for scenario in echo workers reconnect chat relay datagrams; do
     world "$scenario"
   done
   # shellcheck disable=SC2086 # A list of words.
