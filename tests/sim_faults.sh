@@ -78,7 +78,7 @@ until [ "$failed" != 0 ] || [ "$done" -ge $((4 * points)) ]; do
     break
   fi
   seed=$((seed + 1))
-  for scenario in echo workers reconnect chat; do
+  for scenario in echo workers reconnect chat relay datagrams; do
     world "$scenario"
   done
   # shellcheck disable=SC2086 # A list of words.
@@ -86,6 +86,8 @@ until [ "$failed" != 0 ] || [ "$done" -ge $((4 * points)) ]; do
     world echo $hasty --set message_bytes=2000 --set messages=20 \
       --set connections=2
     world workers $hasty --set messages=30 --set connections=3
+    world relay --set medium=2 --set messages=5 --set connections=2
+    world datagrams --set again_ppm=300000 --set messages=20 --set connections=2
   }
 done
 

@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "support/child.h"
 #include "support/require.h"
@@ -158,6 +160,43 @@ START_TEST(test_no_pipes) {
 }
 END_TEST
 
+static int adopt_other_end(int *ret_fd) {
+  int fds[2];
+  require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0,
+          "no pair");
+  int code = plait_adopt(plait_runtime_reactor(runtime, 0), fds[0],
+                         &server.inetd.factory);
+  if (code != 0)
+    close(fds[0]);
+  *ret_fd = fds[1];
+  return code;
+}
+
+/* Each allocation fails once: nothing is left, of the connection either. */
+START_TEST(test_memory) {
+  bool failed = true;
+  for (size_t n = 1; failed; n++) {
+    int fd;
+    char byte;
+    begin("/bin/true", NULL);
+    server.clients = 0;
+    open_runtime((plait_runtime_options){0});
+    leak_fail_at(n);
+    int code = adopt_other_end(&fd);
+    ck_assert(code == 0 || code == PLAIT_ENOMEM);
+    ck_assert_int_eq(plait_run(runtime), 0);
+    failed = leak_failed();
+    leak_fail_at(0);
+    ck_assert_int_le(read(fd, &byte, 1), 0);
+    close(fd);
+    close_runtime();
+    ck_assert_uint_lt(n, 200);
+  }
+  ck_assert_uint_eq(server.ended, 1);
+  ck_assert(server.end.how == PLAIT_PROCESS_EXITED && server.end.status == 0);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   if (argc > 1)
     return child_main(argv + 1);
@@ -171,6 +210,7 @@ int main(int argc, char **argv) {
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_stop);
   tcase_add_test(c, test_no_pipes);
+  tcase_add_test(c, test_memory);
   suite_add_tcase(s, c);
   return run_suite(s);
 }

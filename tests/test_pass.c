@@ -318,6 +318,34 @@ START_TEST(test_refused) {
 }
 END_TEST
 
+static size_t failing;
+
+static void give_short_of_memory(plait_protocol *p) {
+  int fd = file_of(0);
+  written = places[0] = 0;
+  leak_fail_at(failing);
+  int code = plait_write_fd(p->transport, fd, "x", 1);
+  ck_assert(code == 0 || code == PLAIT_ENOMEM);
+  if (code != 0)
+    close(fd); /* it is still ours */
+  plait_close(p->transport);
+}
+
+/* Each allocation from the write on fails once. */
+START_TEST(test_memory) {
+  bool failed = true;
+  for (failing = 1; failed; failing++) {
+    play(1, give_short_of_memory);
+    failed = leak_failed();
+    leak_fail_at(0);
+    ck_assert(reason == PLAIT_EOF || reason == PLAIT_ENOMEM);
+    ck_assert_uint_eq(taken, received);
+    ck_assert_uint_lt(failing, 100);
+  }
+  ck_assert_uint_eq(taken, 1);
+}
+END_TEST
+
 static void cannot(plait_protocol *p) {
   plait_transport *t = p->transport;
   ck_assert_int_eq(plait_transport_set_fds_max(t, 1), PLAIT_ENOTSUP);
@@ -377,6 +405,7 @@ int main(void) {
   tcase_add_test(tc, test_none_wanted);
   tcase_add_test(tc, test_several_at_once);
   tcase_add_test(tc, test_refused);
+  tcase_add_test(tc, test_memory);
   tcase_add_test(tc, test_on_workers);
   tcase_add_test(tc, test_tcp);
   suite_add_tcase(s, tc);

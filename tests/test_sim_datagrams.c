@@ -54,15 +54,21 @@ static void count(struct side *s, const uint8_t *data, size_t len,
   last = number;
 }
 
-static void run_to_end(void) {
+static void run_between(const char *listen, const char *connect) {
   server.drain = client.drain = side_close;
-  side_listen(&server, "udp:0", NULL);
-  side_connect(&client, side_client(&server, "127.0.0.1"), NULL);
+  side_listen(&server, listen, NULL);
+  side_connect(&client,
+               connect != NULL ? connect : side_client(&server, "127.0.0.1"),
+               NULL);
   ck_assert_int_eq(plait_run(runtime), 0);
   plait_runtime_free(runtime);
   sim_end();
   side_end(&server, NULL);
   side_end(&client, NULL);
+}
+
+static void run_to_end(void) {
+  run_between("udp:0", NULL);
 }
 
 /* How many of all came |times| times. */
@@ -107,6 +113,19 @@ START_TEST(test_some_are_overtaken) {
   send_in_world((plait_sim_options){.datagram_reorder_ppm = 200000});
   ck_assert_uint_eq(so_often(1), SENT);
   ck_assert_uint_gt(swaps, 0);
+}
+END_TEST
+
+/* UNIX sockets do none of that. */
+START_TEST(test_local_ones_come_as_they_are_sent) {
+  setup((plait_sim_options){.datagram_loss_ppm = 200000,
+                            .datagram_twice_ppm = 200000,
+                            .datagram_reorder_ppm = 200000});
+  server.got = count;
+  client.begin = send_all;
+  run_between("unixgram:/post", "unixgram:/post:bind=/from");
+  ck_assert_uint_eq(so_often(1), SENT);
+  ck_assert_uint_eq(swaps, 0);
 }
 END_TEST
 
@@ -270,6 +289,7 @@ int main(void) {
   tcase_add_test(tcase, test_some_are_lost);
   tcase_add_test(tcase, test_some_come_twice);
   tcase_add_test(tcase, test_some_are_overtaken);
+  tcase_add_test(tcase, test_local_ones_come_as_they_are_sent);
   tcase_add_test(tcase, test_all_of_it);
   tcase_add_test(tcase, test_the_buffer_is_full);
   tcase_add_test(tcase, test_partition);

@@ -70,6 +70,10 @@ enum { SCENARIO_FAILED = 3, SCENARIO_PLACE = 96 };
   X(reset_ppm, 0, 100, 50000, SWARM | LOG)                                     \
   X(stall_ppm, 0, 100, 100000, SWARM | LOG)                                    \
   X(stall_ms, 1, 1, 3000, LOG)                                                 \
+  /* datagrams, which one scenario has */                                      \
+  X(loss_ppm, 0, 0, 0, SWARM | LOG)                                            \
+  X(twice_ppm, 0, 0, 0, SWARM | LOG)                                           \
+  X(reorder_ppm, 0, 0, 0, SWARM | LOG)                                         \
   X(refuse_ppm, 0, 1000, 300000, SWARM | LOG)                                  \
   X(black_hole_ppm, 0, 1000, 300000, SWARM | LOG)                              \
   X(accept_fail_ppm, 0, 1000, 300000, SWARM | LOG)                             \

@@ -159,6 +159,9 @@ static plait_sim_options stage_world(const struct plan *plan) {
       .reset_ppm = plan->reset_ppm,
       .stall_ppm = plan->stall_ppm,
       .stall_max_ms = plan->stall_ms,
+      .datagram_loss_ppm = plan->loss_ppm,
+      .datagram_twice_ppm = plan->twice_ppm,
+      .datagram_reorder_ppm = plan->reorder_ppm,
       .refuse_ppm = plan->refuse_ppm,
       .black_hole_ppm = plan->black_hole_ppm,
       .accept_fail_ppm = plan->accept_fail_ppm,
@@ -421,8 +424,10 @@ void scenario_run(const struct scenario *scenario, const struct plan *plan,
  */
 
 const struct scenario *const scenarios[] = {
-    &scenario_echo,      &scenario_chat, &scenario_workers,
-    &scenario_reconnect, &scenario_pace, NULL};
+    &scenario_echo,    &scenario_chat,
+    &scenario_workers, &scenario_reconnect,
+    &scenario_relay,   &scenario_datagrams,
+    &scenario_pace,    NULL};
 
 const struct scenario *scenario_find(const char *name) {
   for (size_t i = 0; scenarios[i] != NULL; i++)

@@ -64,6 +64,7 @@ struct stage {
   void *play;       /* the scenario's */
 
   bool running, stopping;
+  bool relayed; /* others are between the two ends of a link */
   uint64_t stopped_ns;
 
   struct witness *witnesses; /* newest first */
@@ -265,6 +266,6 @@ enum { MEDIUM_TCP, MEDIUM_UNIX, MEDIUM_PAIR };
 extern const plait_framed_ops peer_server, peer_client;
 
 extern const struct scenario scenario_echo, scenario_workers,
-    scenario_reconnect;
+    scenario_reconnect, scenario_relay, scenario_datagrams;
 
 #endif

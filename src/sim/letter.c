@@ -220,7 +220,7 @@ static void letter_to_many(letter *l) {
 void plait__sim_letter_send(letter *l, mailbox *m) {
   const plait_sim_options *o = plait__sim_options();
   uint64_t at_ns = plait__sim_now_ns() + plait__sim_latency_ns();
-  if (plait__sim_chance(o->datagram_reorder_ppm))
+  if (l->to.family != PLAIT_UNIX && plait__sim_chance(o->datagram_reorder_ppm))
     at_ns += (uint64_t)1000 * o->latency_max_us;
   else if (at_ns < m->last_ns)
     at_ns = m->last_ns;
