@@ -43,8 +43,10 @@ static void program_check(plait__program *g) {
   plait__stream *s = g->stream;
   if (!g->exited || (s != NULL && !g->alone))
     return;
-  if (s != NULL)
+  if (s != NULL) {
     program_explain(s, plait__program_reason(&g->child));
+    s->mated = false; /* a strand may keep it for longer */
+  }
   program_free(g);
   if (s != NULL)
     plait__stream_unhold(s);
