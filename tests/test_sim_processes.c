@@ -97,16 +97,25 @@ START_TEST(test_missing) {
 }
 END_TEST
 
+static bool spawn_failed, duplicate_failed;
+
 /* The world where the |k|th call fails: it starts or is told why not, and it
  * ends.  False: there are not so many. */
 static bool play_with_fault(uint64_t k) {
-  job = (struct job){.options.program = "cat", .on_started = say_hello};
+  static const plait_process_fd fds[] = {{0, PLAIT_CHILD_READS, 0},
+                                         {1, PLAIT_CHILD_WRITES, 0},
+                                         {9, PLAIT_CHILD_INHERITS, 2}};
+  job = (struct job){.options = {.program = "cat", .fds = fds, .fd_count = 3},
+                     .on_started = say_hello};
   open_world((plait_sim_options){.seed = k});
   plait_sim_fail_at(sim, k);
   int code = job_try(&job);
   if (code == 0)
     code = plait_run(runtime); /* with a code, it never began */
-  bool failed = plait_sim_failed(sim) != NULL;
+  const char *where = plait_sim_failed(sim);
+  bool failed = where != NULL;
+  spawn_failed |= failed && strcmp(where, "host.spawn") == 0;
+  duplicate_failed |= failed && strcmp(where, "host.duplicate") == 0;
   close_world();
   require(code != 0 || job.ended, "it has not ended");
   require(failed || job.started, "%s", job.detail);
@@ -118,6 +127,7 @@ START_TEST(test_each_call_fails) {
   while (play_with_fault(k))
     k++;
   ck_assert_uint_gt(k, 15);
+  ck_assert(spawn_failed && duplicate_failed);
 }
 END_TEST
 
