@@ -327,7 +327,7 @@ const struct behaviour closing_behaviours[] = {
      ON_STREAMS | ON_BOTH},
     {"close_with_unread_input", close_with_unread_input, ON_STREAMS | ON_BOTH},
     {"flush_deadline", flush_deadline, ON_SOCKETS | ON_BOTH},
-    {"flush_unlimited", flush_unlimited, ON_STREAMS | ON_SIM},
+    {"flush_unlimited", flush_unlimited, ON_LASTING | ON_SIM},
     {"progress_restarts_the_deadline", progress_restarts_the_deadline,
      ON_STREAMS | ON_SIM},
     {"linger_ends_well", linger_ends_well, ON_SOCKETS | ON_BOTH},

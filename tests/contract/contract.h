@@ -21,6 +21,8 @@ enum {
 
   ON_SOCKETS = ON_TCP | ON_UNIX | ON_PAIR | ON_PROCESS,
   ON_STREAMS = ON_SOCKETS | ON_BACKGROUND,
+  /* A simulated child looks around all the time: months of that take long. */
+  ON_LASTING = ON_TCP | ON_UNIX | ON_PAIR,
   ON_LISTENERS = ON_TCP | ON_UNIX,
   ON_BOTH = ON_KERNEL | ON_SIM
 };

@@ -204,8 +204,8 @@ const struct behaviour timer_behaviours[] = {
     {"idle_calls", idle_calls, ON_STREAMS | ON_BOTH},
     {"idle_can_be_set", idle_can_be_set, ON_STREAMS | ON_BOTH},
     {"idle_can_be_unset", idle_can_be_unset, ON_STREAMS | ON_BOTH},
-    {"idle_unlimited", idle_unlimited, ON_STREAMS | ON_SIM},
-    {"idle_can_be_unlimited", idle_can_be_unlimited, ON_STREAMS | ON_SIM},
+    {"idle_unlimited", idle_unlimited, ON_LASTING | ON_SIM},
+    {"idle_can_be_unlimited", idle_can_be_unlimited, ON_LASTING | ON_SIM},
     {"receiving_is_not_idle", receiving_is_not_idle, ON_STREAMS | ON_SIM},
     {"sending_is_not_idle", sending_is_not_idle, ON_STREAMS | ON_SIM},
     {NULL, NULL, 0}};
