@@ -38,7 +38,9 @@ typedef struct plait_listen_options {
  * the reactor, on all reactors of the runtime.  |options| and |ret| may be
  * NULL.  0, or a negative code with plait_error_detail() (PLAIT_EENDPOINT: the
  * string is wrong).  A listener that is taken is yours until
- * plait_listener_close() or plait_runtime_free(). */
+ * plait_listener_close() or plait_runtime_free().  While plait_run() does not
+ * run, or from any callback on a reactor; one on a worker gets there by
+ * plait_reactor_post(). */
 PLAIT_EXTERN int plait_listen(plait_runtime *runtime, const char *endpoint,
                               plait_factory *factory,
                               const plait_listen_options *options,
