@@ -39,6 +39,8 @@ class Terminal(unittest.TestCase):
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             quiet()
+            for number in FATAL:  # whoever started this may ignore some
+                signal.signal(number, signal.SIG_DFL)
             if ignore is not None:
                 signal.signal(ignore, signal.SIG_IGN)
         program = Program(*argv, stdin=self.inside, stdout=self.inside,

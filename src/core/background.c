@@ -151,19 +151,27 @@ static void background_run(void *arg) {
 }
 
 static int background_start(plait__background *b) {
-  plait__stream *s = b->stream;
-  b->busy = plait__stream_is_away(s) ? plait__away_jobs(s) : NULL;
-  int code = b->reactor->os->thread_start(background_run, b, "plait-background",
-                                          -1, &b->thread);
-  if (code != 0)
-    return code;
-  s->background = true;
-  plait__stream_hold(s);
-  backgrounds_add(b);
-  return 0;
+  b->busy =
+      plait__stream_is_away(b->stream) ? plait__away_jobs(b->stream) : NULL;
+  return b->reactor->os->thread_start(background_run, b, "plait-background", -1,
+                                      &b->thread);
 }
 
 /* ---- the beginning ------------------------------------------------------- */
+
+/* From before connection_made, which may close it. */
+static void background_bind(plait__background *b) {
+  b->stream->background = true;
+  plait__stream_hold(b->stream);
+  backgrounds_add(b);
+}
+
+/* There will be no thread. */
+static void background_unbind(plait__background *b) {
+  b->stream->background = false;
+  backgrounds_remove(b);
+  plait__stream_unhold(b->stream);
+}
 
 /* connection_made may have closed it: the function is told. */
 static int background_open(plait__adopter *adopter, int fd,
@@ -176,12 +184,17 @@ static int background_open(plait__adopter *adopter, int fd,
     r->io->close_fd(fd);
     return code;
   }
+  background_bind(b);
   code = plait__stream_open(b->stream, factory, peer);
-  if (code != 0)
+  if (code != 0) {
+    background_unbind(b);
     return code;
+  }
   code = background_start(b);
-  if (code != 0)
+  if (code != 0) {
     plait__closing(b->stream, PLAIT__ON_FAIL, code);
+    background_unbind(b);
+  }
   return 0;
 }
 
