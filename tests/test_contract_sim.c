@@ -15,10 +15,15 @@ static struct world world;
 
 /* ---- the contract --------------------------------------------------------*/
 
-static const struct contract_mode modes[] = {{"1", 1, PLAIT_ON_REACTOR},
-                                             {"1w", 1, PLAIT_ON_WORKERS},
-                                             {"3", 3, PLAIT_ON_REACTOR},
-                                             {"3w", 3, PLAIT_ON_WORKERS}};
+/* It is one thread of the system's, in which ThreadSanitizer finds nothing, and
+ * takes its time. */
+static const struct contract_mode modes[] = {
+#ifndef __SANITIZE_THREAD__
+    {"1", 1, PLAIT_ON_REACTOR},
+    {"1w", 1, PLAIT_ON_WORKERS},
+    {"3", 3, PLAIT_ON_REACTOR},
+#endif
+    {"3w", 3, PLAIT_ON_WORKERS}};
 
 enum { MODES = sizeof modes / sizeof *modes, CELLS = (int)MEDIA * MODES };
 
