@@ -125,7 +125,7 @@ void plait__closing(plait__stream *s, plait__closing_event event, int code) {
   else if (event == PLAIT__ON_CLOSE && closing_truncates(s, code))
     code = PLAIT_ETRUNCATED;
   plait__closing_reason(s, code);
-  s->phase = (uint8_t)to;
+  s->phase = to & 15u;
   if (to == PLAIT__FLUSHING)
     enter_flushing(s);
   else if (to == PLAIT__LINGERING)

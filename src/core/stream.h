@@ -82,32 +82,32 @@ struct plait__stream {
   int reason;
   int16_t broken; /* DUE_FAIL: what a write or shutdown found */
 
-  uint8_t phase; /* plait__phase */
   uint8_t due;
-  uint8_t interest : 4; /* what the backend watches */
-  uint8_t one_way : 1;  /* a pipe: there is no end of the peer's to wait for */
-  uint8_t mated : 1;    /* |mate| is told when our end is closed */
   uint8_t catches;      /* descriptors of the peer's that may wait */
-  uint8_t holds;    /* connection_lost comes when 0; the descriptor is one, the
-                     * thread that is its peer another */
-  bool ready : 1;   /* in the reactor's ready list */
-  bool paused : 1;  /* by the protocol */
-  bool held : 1;    /* data is held back until a task is done */
-  bool waiting : 1; /* a switch waits for the old instance's tasks */
-  bool blocked : 1; /* the system took no more: WRITABLE is due */
-  bool above : 1;   /* a write answered false: resume_writing is due */
-  bool wr_shut : 1; /* our end was sent */
-  bool rd_end : 1;  /* the peer's end was read */
-  bool rd_told : 1; /* and eof_received called */
-  bool hung_up : 1; /* HANGUP came: watching again would spin */
+  uint8_t phase : 4;    /* plait__phase */
+  uint8_t holds : 4;    /* connection_lost comes when 0; the descriptor is one,
+                         * the thread that is its peer another */
+  uint8_t interest : 4; /* what the backend watches */
+  bool one_way : 1;     /* a pipe: there is no end of the peer's to wait for */
+  bool mated : 1;       /* |mate| is told when our end is closed */
+  bool passes : 1;      /* bytes that are not sent bring descriptors along */
+  bool tight : 1;       /* the hard limit is below the high-water mark */
+  bool ready : 1;       /* in the reactor's ready list */
+  bool paused : 1;      /* by the protocol */
+  bool held : 1;        /* data is held back until a task is done */
+  bool waiting : 1;     /* a switch waits for the old instance's tasks */
+  bool blocked : 1;     /* the system took no more: WRITABLE is due */
+  bool above : 1;       /* a write answered false: resume_writing is due */
+  bool wr_shut : 1;     /* our end was sent */
+  bool rd_end : 1;      /* the peer's end was read */
+  bool rd_told : 1;     /* and eof_received called */
+  bool hung_up : 1;     /* HANGUP came: watching again would spin */
   bool small_reads : 1; /* the last delivery left something over */
   bool told_drain : 1;  /* draining was called */
   bool published : 1;   /* the slot says that something is queued */
   bool stdio : 1;       /* the peer is the thread that copies */
   bool background : 1;  /* it is a function on a thread of its own */
   bool wr_end : 1;      /* plait_write_eof() or plait_close() */
-  bool passes : 1;      /* bytes that are not sent bring descriptors along */
-  bool tight : 1;       /* the hard limit is below the high-water mark */
 
   union {
     struct { /* of plait_address, without the path */
