@@ -13,6 +13,7 @@
  * any order, both to the connection's reactor; the later one settles it. */
 typedef struct copying {
   plait__adopter adopter;
+  plait__mate mate;
   plait__mail mail; /* the thread's last act */
   plait_reactor *reactor;
   plait__stream *stream; /* the thread is a hold of it; NULL: none was made */
@@ -41,6 +42,7 @@ static void copying_settle(copying *c) {
   if (code != 0 && s->phase != PLAIT__GONE)
     plait__stream_read_out(s, code); /* what input came before is delivered */
   plait__closing_reason(s, code);
+  s->mated = false;
   plait__stream_unhold(s);
 }
 
@@ -59,6 +61,16 @@ static void copying_done(void *arg, int code) {
   plait__reactor_mail(c->reactor, &c->mail);
 }
 
+/* Before the descriptor is closed, so that the thread can tell this from
+ * plait_write_eof().  Without a protocol nothing was written. */
+static void copying_closed(plait__mate *mate, bool at_once) {
+  copying *c = plait_container_of(mate, copying, mate);
+  plait_runtime *runtime = c->reactor->runtime;
+  bool waits = !at_once && c->stream->head.protocol != NULL;
+  runtime->driver->host->stdio_finish(
+      runtime->stdio, waits ? plait__stream_limits(c->stream)->flush_ms : 0);
+}
+
 static int copying_open(plait__adopter *adopter, int fd, plait_factory *factory,
                         const plait_address *peer) {
   copying *c = plait_container_of(adopter, copying, adopter);
@@ -70,8 +82,7 @@ static int copying_open(plait__adopter *adopter, int fd, plait_factory *factory,
     r->io->close_fd(fd);
     return code;
   }
-  c->stream->stdio = true;
-  plait__stream_hold(c->stream);
+  plait__stream_pair(c->stream, &c->mate);
   return plait__stream_open(c->stream, factory, peer);
 }
 
@@ -86,6 +97,7 @@ static copying *copying_new(plait_reactor *r) {
   if (c == NULL)
     return NULL;
   c->adopter = (plait__adopter){copying_open, copying_over};
+  c->mate.closed = copying_closed;
   c->reactor = r;
   c->mail.deliver = copying_deliver;
   return c;

@@ -22,6 +22,7 @@
 
 struct plait__background {
   plait__adopter adopter;
+  plait__mate mate;
   plait__mail mail; /* the thread's last act */
   plait__background *next;
   plait_reactor *reactor;
@@ -115,15 +116,13 @@ static void background_settle(plait__background *b) {
   background_explain(b);
   backgrounds_remove(b);
   background_free(b);
-  s->background = false;
+  s->mated = false;
   plait__stream_unhold(s);
 }
 
-void plait__background_gone(plait__stream *s) {
-  plait__background *b = s->reactor->backgrounds;
-  while (b->stream != s)
-    b = b->next;
-  background_settle(b);
+static void background_closed(plait__mate *mate, bool at_once) {
+  (void)at_once;
+  background_settle(plait_container_of(mate, plait__background, mate));
 }
 
 static void background_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -161,14 +160,13 @@ static int background_start(plait__background *b) {
 
 /* From before connection_made, which may close it. */
 static void background_bind(plait__background *b) {
-  b->stream->background = true;
-  plait__stream_hold(b->stream);
+  plait__stream_pair(b->stream, &b->mate);
   backgrounds_add(b);
 }
 
 /* There will be no thread. */
 static void background_unbind(plait__background *b) {
-  b->stream->background = false;
+  b->stream->mated = false;
   backgrounds_remove(b);
   plait__stream_unhold(b->stream);
 }
@@ -213,6 +211,7 @@ static plait__background *background_new(plait_reactor *r,
   if (b == NULL)
     return NULL;
   b->adopter = (plait__adopter){background_open, background_over};
+  b->mate.closed = background_closed;
   b->mail.deliver = background_deliver;
   b->reactor = r;
   b->fn = fn;

@@ -8,9 +8,6 @@
 #include "core/reactor.h"
 #include "core/stream.h"
 
-/* |s|, whose peer is a function, has become GONE. */
-void plait__background_gone(plait__stream *s);
-
 /* References to the runtime that functions account for that have not returned,
  * less what jobs do that count in the same |busy|: so it may be 0, or less,
  * though there are some.  |ret_name| becomes the name of one, if there is one.

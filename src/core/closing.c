@@ -11,17 +11,14 @@
  * it reads would otherwise block our queue for ever, and closing over unread
  * input would reset the connection and lose what we sent.
  *
- * Nor is there a peer's end to wait for where a pipe goes but one way.
- *
- * The peer of a stdio stream is our own thread, which reads on over such a
- * reset: nothing is lingered for.  What it has yet to copy out is waited for in
- * GONE, where the thread is a hold; there an abort ends that wait.  A
- * background function likewise reads what was sent to it, and is waited for.
+ * There is no peer's end to wait for where a pipe goes but one way, nor where
+ * the peer is a mate: the thread that copies for stdio, a background function, a
+ * child.  It reads on over such a reset, and is waited for in GONE, where it is a
+ * hold; what an abort there means is the mate's to say.
  */
 #include "core/closing.h"
 
 #include "core/away.h"
-#include "core/background.h"
 #include "core/deliver.h"
 #include "core/factory.h"
 #include "core/instance.h"
@@ -81,25 +78,12 @@ static void enter_lingering(plait__stream *s) {
   plait__stream_watch(s);
 }
 
-/* Before the descriptor is closed, so that the thread can tell this from
- * plait_write_eof().  Without a protocol nothing was written. */
-static void finish_stdio(plait__stream *s, bool at_once) {
-  plait_runtime *runtime = s->reactor->runtime;
-  bool waits = !at_once && s->head.protocol != NULL;
-  runtime->driver->host->stdio_finish(
-      runtime->stdio, waits ? plait__stream_limits(s)->flush_ms : 0);
-}
-
 static void enter_gone(plait__stream *s, bool reset) {
   plait_reactor *r = s->reactor;
   plait__reactor_unalarm(r, &s->alarm);
   s->unsent_bytes = s->queue.bytes;
   plait__queue_drop(&s->queue, &r->outbox, r->os);
   s->due = 0;
-  if (s->stdio)
-    finish_stdio(s, reset);
-  if (s->background)
-    plait__background_gone(s);
   if (s->mated)
     s->mate->closed(s->mate, reset);
   if (s->passes || s->catches != 0)
@@ -113,8 +97,6 @@ static void enter_gone(plait__stream *s, bool reset) {
 void plait__closing(plait__stream *s, plait__closing_event event, int code) {
   plait__phase from = s->phase, to = next_phase[from][event];
   if (to == STAY) {
-    if (s->stdio && from == PLAIT__GONE && event == PLAIT__ON_ABORT)
-      finish_stdio(s, true);
     if (s->mated && from == PLAIT__GONE && event == PLAIT__ON_ABORT)
       s->mate->closed(s->mate, true);
     return;
@@ -138,7 +120,7 @@ void plait__closing(plait__stream *s, plait__closing_event event, int code) {
 void plait__closing_check(plait__stream *s) {
   if (s->phase != PLAIT__FLUSHING && s->phase != PLAIT__LINGERING)
     return;
-  bool done = s->rd_end || s->stdio || s->background || s->one_way;
+  bool done = s->rd_end || s->one_way;
   if (s->queue.bytes == 0)
     plait__closing(s, done ? PLAIT__ON_DONE : PLAIT__ON_SENT, 0);
   else if (!plait__alarm_is_set(&s->alarm))

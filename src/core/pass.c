@@ -94,7 +94,7 @@ void plait__pass_sent(plait__stream *s) {
 }
 
 static int pass_check(const plait__stream *s) {
-  if (s->peer.family == PLAIT_UNIX && !s->stdio)
+  if (s->peer.family == PLAIT_UNIX)
     return 0;
   return plait__fail(PLAIT_ENOTSUP,
                      "pass: only UNIX sockets bring descriptors along");

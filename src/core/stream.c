@@ -224,15 +224,23 @@ void plait__stream_hold(plait__stream *s) {
   s->holds++;
 }
 
+void plait__stream_pair(plait__stream *s, plait__mate *mate) {
+  s->mated = s->one_way = true;
+  s->mate = mate;
+  plait__stream_hold(s);
+}
+
 void plait__stream_unhold(plait__stream *s) {
   plait_reactor *r = s->reactor;
   plait_runtime *runtime = r->runtime;
   if (--s->holds > 0) {
     bool away = plait__stream_is_away(s);
-    if (s->phase == PLAIT__GONE && s->mated && s->holds == 1 + away)
-      s->mate->alone(s->mate);
-    else if (s->holds == 1 && s->phase == PLAIT__GONE && away)
+    if (s->phase == PLAIT__GONE && s->mated && s->holds == 1 + away) {
+      if (s->mate->alone != NULL)
+        s->mate->alone(s->mate);
+    } else if (s->holds == 1 && s->phase == PLAIT__GONE && away) {
       plait__away_lost(s); /* and with its acknowledgement the last one goes */
+    }
     return;
   }
   if (s->head.protocol != NULL)

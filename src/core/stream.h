@@ -48,7 +48,7 @@ typedef struct plait__mate {
   /* Our end is going to be closed; |at_once|: the connection was aborted, maybe
    * once more.  Inside any call; it calls no protocol. */
   void (*closed)(struct plait__mate *mate, bool at_once);
-  /* Its hold is the last, but for that of a strand. */
+  /* Its hold is the last, but for that of a strand.  NULL: not interested. */
   void (*alone)(struct plait__mate *mate);
 } plait__mate;
 
@@ -88,7 +88,7 @@ struct plait__stream {
   uint8_t holds : 4;    /* connection_lost comes when 0; the descriptor is one,
                          * the thread that is its peer another */
   uint8_t interest : 4; /* what the backend watches */
-  bool one_way : 1;     /* a pipe: there is no end of the peer's to wait for */
+  bool one_way : 1;     /* there is no end of the peer's to linger for */
   bool mated : 1;       /* |mate| is told when our end is closed */
   bool passes : 1;      /* bytes that are not sent bring descriptors along */
   bool tight : 1;       /* the hard limit is below the high-water mark */
@@ -105,8 +105,6 @@ struct plait__stream {
   bool small_reads : 1; /* the last delivery left something over */
   bool told_drain : 1;  /* draining was called */
   bool published : 1;   /* the slot says that something is queued */
-  bool stdio : 1;       /* the peer is the thread that copies */
-  bool background : 1;  /* it is a function on a thread of its own */
   bool wr_end : 1;      /* plait_write_eof() or plait_close() */
 
   union {
@@ -171,6 +169,9 @@ void plait__stream_watch(plait__stream *s);
 void plait__stream_need(plait__stream *s, unsigned due);
 
 void plait__stream_hold(plait__stream *s);
+/* |mate| reads what |s| sends, and |s| need not linger for it.  A hold, which
+ * is let go of with |mated|. */
+void plait__stream_pair(plait__stream *s, plait__mate *mate);
 /* The last one calls connection_lost: only from the reactor. */
 void plait__stream_unhold(plait__stream *s);
 
