@@ -247,7 +247,7 @@ class UdpBenchmark(unittest.TestCase):
                          f"udp:127.0.0.1:{port}") as sender:
                 self.assertRegex(sender.out.line(),
                                  r"^[1-9]\d+ datagrams/s, [1-9]\d* back$")
-                sender.send(signal.SIGTERM)
+                sender.send(signal.SIGTERM, busy=True)
                 self.assertRegex(sender.out.rest().splitlines()[-1],
                                  rb"^\d{3,} datagrams sent, \d+ dropped: ")
                 self.assertEqual(sender.wait(), 0, sender.stderr())

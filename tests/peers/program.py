@@ -96,8 +96,9 @@ class Program:
                 except OSError:  # unsent bytes for a process that is gone
                     pass
 
-    def send(self, number):
-        if os.environ.get("PLAIT_SANITIZER") == "thread":
+    def send(self, number, busy=False):
+        """A signal; |busy|: to a program that has always something to do."""
+        if not busy and os.environ.get("PLAIT_SANITIZER") == "thread":
             self._settle()
         self.process.send_signal(number)
 

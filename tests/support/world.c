@@ -53,7 +53,7 @@ const struct world_backend world_kernel = {.name = "kernel",
 /* ---- a child ------------------------------------------------------------ */
 
 static struct world *world_watched;
-/* That are to start; until then the server is used. */
+/* Whose ends the server is to get; until then it is used. */
 static atomic_uint world_children;
 
 static void world_adopt(struct world *w, unsigned i, int fd,
@@ -81,9 +81,8 @@ static int world_spawn(const plait__spawn *spawn, plait__kid *ret,
   code = w->backend->driver->io->adopt(ends[0], false);
   require(code == 0, "%s", plait_strerror(code)); /* non-blocking now */
   spawn->fds[0].fd = ends[0];
-  unsigned i = atomic_fetch_sub(&world_children, 1);
-  world_adopt(w, i, ends[1], &w->server.factory);
-  if (i == 1)
+  world_adopt(w, atomic_load(&world_children), ends[1], &w->server.factory);
+  if (atomic_fetch_sub(&world_children, 1) == 1) /* the others have theirs */
     plait__factory_unuse(&w->server.factory);
   return 0;
 }
