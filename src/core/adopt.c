@@ -36,11 +36,11 @@ static void copying_settle(copying *c) {
     return; /* the code is still the thread's */
   plait__stream *s = c->stream;
   int code = c->code;
+  if (s != NULL && code != 0 && s->phase != PLAIT__GONE)
+    plait__stream_read_out(s, code); /* what input came before is delivered */
   plait__free(c->reactor->os, c);
   if (s == NULL)
     return;
-  if (code != 0 && s->phase != PLAIT__GONE)
-    plait__stream_read_out(s, code); /* what input came before is delivered */
   plait__closing_reason(s, code);
   s->mated = false;
   plait__stream_unhold(s);

@@ -1,6 +1,7 @@
 #include "support/relay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,8 +25,19 @@ static bool again(ssize_t n) {
   return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/* As shutdown(2); a pipe has one direction, and |fd| stays a descriptor. */
+static void end(int fd, int how) {
+  if (shutdown(fd, how) == 0 || errno != ENOTSOCK)
+    return;
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  require(null >= 0 && dup3(null, fd, O_CLOEXEC) == fd, "no /dev/null");
+  close(null);
+}
+
 static void way_read(struct way *w) {
   ssize_t n = recv(w->from, w->bytes, sizeof w->bytes, MSG_DONTWAIT);
+  if (n < 0 && errno == ENOTSOCK)
+    n = read(w->from, w->bytes, sizeof w->bytes);
   w->at = 0;
   if (n > 0)
     w->len = (size_t)n;
@@ -35,7 +47,7 @@ static void way_read(struct way *w) {
 
 /* |to| takes no more, and |from| is to know. */
 static void way_break(struct way *w) {
-  shutdown(w->from, SHUT_RD);
+  end(w->from, SHUT_RD);
   w->len = 0;
   w->ended = w->over = true;
 }
@@ -43,6 +55,8 @@ static void way_break(struct way *w) {
 static void way_write(struct way *w) {
   ssize_t n =
       send(w->to, w->bytes + w->at, w->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n < 0 && errno == ENOTSOCK)
+    n = write(w->to, w->bytes + w->at, w->len);
   if (n >= 0) {
     w->at += (size_t)n;
     w->len -= (size_t)n;
@@ -57,48 +71,60 @@ static void way_move(struct way *w) {
   if (w->len > 0)
     way_write(w);
   if (w->ended && w->len == 0 && !w->over) {
-    shutdown(w->to, SHUT_WR);
+    end(w->to, SHUT_WR);
     w->over = true;
   }
 }
 
-/* What the end is watched for that |out| comes from and |in| goes to. */
+/* What one is watched for that |out| comes from and |in| goes to; either may be
+ * NULL. */
 static short way_events(const struct way *out, const struct way *in) {
   short events = 0;
-  if (!out->ended && out->len == 0)
+  if (out != NULL && !out->ended && out->len == 0)
     events |= POLLIN;
-  if (in->len > 0)
+  if (in != NULL && in->len > 0)
     events |= POLLOUT;
   return events;
 }
 
+enum { ENDS = 3 };
+
+/* The ends: |fd|, where |ways[1]| comes from, where |ways[0]| goes to. */
 static void relay_step(struct way *ways, bool *gone) {
-  struct pollfd p[2];
-  for (int i = 0; i < 2; i++) {
-    short events = way_events(&ways[i], &ways[1 - i]);
-    p[i] = (struct pollfd){.fd = gone[i] && events == 0 ? -1 : ways[i].from,
+  struct way *from[ENDS] = {&ways[0], &ways[1], NULL};
+  struct way *to[ENDS] = {&ways[1], NULL, &ways[0]};
+  const int fds[ENDS] = {ways[0].from, ways[1].from, ways[0].to};
+  struct pollfd p[ENDS];
+  for (int i = 0; i < ENDS; i++) {
+    short events = way_events(from[i], to[i]);
+    p[i] = (struct pollfd){.fd = gone[i] && events == 0 ? -1 : fds[i],
                            .events = events};
   }
-  if (poll(p, 2, -1) < 0) {
+  if (poll(p, ENDS, -1) < 0) {
     require(errno == EINTR, "poll");
     return;
   }
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < ENDS; i++) {
     if (p[i].revents & (POLLHUP | POLLERR) && !gone[i]) {
       gone[i] = true;
-      way_break(&ways[1 - i]);
+      if (to[i] != NULL)
+        way_break(to[i]);
     }
   }
   way_move(&ways[0]);
   way_move(&ways[1]);
 }
 
-int relay(int fd, void *arg) {
-  int inner = (int)(intptr_t)arg;
-  struct way ways[2] = {{.from = fd, .to = inner}, {.from = inner, .to = fd}};
-  bool gone[2] = {false};
+void relay_between(int fd, int in, int out) {
+  struct way ways[2] = {{.from = fd, .to = out}, {.from = in, .to = fd}};
+  bool gone[ENDS] = {false};
   while (!ways[0].over || !ways[1].over)
     relay_step(ways, gone);
+}
+
+int relay(int fd, void *arg) {
+  int inner = (int)(intptr_t)arg;
+  relay_between(fd, inner, inner);
   close(inner);
   return 0;
 }

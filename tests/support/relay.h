@@ -8,4 +8,9 @@
  * both directions have ended. */
 int relay(int fd, void *arg);
 
+/* The same between |fd| and two others: |in| is read and |out| written, which
+ * may be one socket or two ends of pipes that do not block.  Until both
+ * directions have ended; all of them are still the caller's. */
+void relay_between(int fd, int in, int out);
+
 #endif
