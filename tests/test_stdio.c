@@ -1,4 +1,4 @@
-/* Standard input and output as a connection. */
+/* Standard input and output as a connection: what is left of it, and whose. */
 #include <check.h>
 #include <plait.h>
 #include <sys/socket.h>
@@ -31,6 +31,44 @@ static void run_and_end(plait_factory *factory) {
   stdio_peer_end(&peer);
   close_runtime();
 }
+
+/* ---- once more ----------------------------------------------------------- */
+
+static void close_now(plait_protocol *p) {
+  plait_write_str(p->transport, "hello");
+  plait_close(p->transport);
+}
+
+/* Who reads standard output hears of its end, although plait runs on. */
+static void check_end(void) {
+  char bytes[16];
+  stdio_peer_give_back(&peer);
+  ck_assert_int_eq(recv(peer_fd, bytes, sizeof bytes, MSG_WAITALL), 10);
+}
+
+static void once_more(plait_protocol *p, int code) {
+  ck_assert_int_eq(code, 0);
+  if (++lost == 1)
+    ck_assert_int_eq(
+        plait_stdio(plait_transport_reactor(p->transport), p->factory), 0);
+  else
+    check_end();
+}
+
+static const plait_protocol_ops twice_ops = {
+    .name = "twice",
+    .size = sizeof(plait_protocol),
+    .connection_made = close_now,
+    .connection_lost = once_more,
+};
+
+START_TEST(it_is_had_again) {
+  plait_factory factory = {.protocol = &twice_ops};
+  begin();
+  run_and_end(&factory);
+  ck_assert_uint_eq(lost, 2);
+}
+END_TEST
 
 /* ---- nobody reads -------------------------------------------------------- */
 
@@ -69,6 +107,7 @@ END_TEST
 int main(void) {
   Suite *s = suite_create("stdio");
   TCase *tc = tcase_create("stdio");
+  tcase_add_test(tc, it_is_had_again);
   tcase_add_test(tc, nobody_reads);
   suite_add_tcase(s, tc);
   return run_suite(s);

@@ -151,7 +151,8 @@ PLAIT_EXTERN int plait_adopt(plait_reactor *reactor, int fd,
 
 /* Makes a connection of standard input and output, whatever they are:
  * terminals, pipes, files, sockets, /dev/null.  The flags and modes that they
- * share with other processes are left alone.  One at a time (PLAIT_EBUSY).
+ * share with other processes are left alone.  One at a time (PLAIT_EBUSY);
+ * from connection_lost on plait holds nothing of them.
  * 0: connection_made follows from the reactor. */
 PLAIT_EXTERN int plait_stdio(plait_reactor *reactor, plait_factory *factory);
 

@@ -31,6 +31,13 @@ struct plait__adoption {
 
 /* ---- the copying thread's end -------------------------------------------- */
 
+/* With its descriptors: who has the other ends is to see that they are gone. */
+static void copying_close(plait_runtime *runtime) {
+  plait__stdio *stdio = atomic_exchange(&runtime->stdio, NULL);
+  if (stdio != NULL)
+    runtime->driver->host->stdio_close(stdio);
+}
+
 static void copying_settle(copying *c) {
   if (!c->adopted || !c->ended)
     return; /* the code is still the thread's */
@@ -38,6 +45,7 @@ static void copying_settle(copying *c) {
   int code = c->code;
   if (s != NULL && code != 0 && s->phase != PLAIT__GONE)
     plait__stream_read_out(s, code); /* what input came before is delivered */
+  copying_close(c->reactor->runtime);
   plait__free(c->reactor->os, c);
   if (s == NULL)
     return;
@@ -61,24 +69,26 @@ static void copying_done(void *arg, int code) {
   plait__reactor_mail(c->reactor, &c->mail);
 }
 
+static void copying_finish(const copying *c, uint32_t wait_ms) {
+  plait_runtime *runtime = c->reactor->runtime;
+  runtime->driver->host->stdio_finish(atomic_load(&runtime->stdio), wait_ms);
+}
+
 /* Before the descriptor is closed, so that the thread can tell this from
  * plait_write_eof().  Without a protocol nothing was written. */
 static void copying_closed(plait__mate *mate, bool at_once) {
   copying *c = plait_container_of(mate, copying, mate);
-  plait_runtime *runtime = c->reactor->runtime;
   bool waits = !at_once && c->stream->head.protocol != NULL;
-  runtime->driver->host->stdio_finish(
-      runtime->stdio, waits ? plait__stream_limits(c->stream)->flush_ms : 0);
+  copying_finish(c, waits ? plait__stream_limits(c->stream)->flush_ms : 0);
 }
 
 static int copying_open(plait__adopter *adopter, int fd, plait_factory *factory,
                         const plait_address *peer) {
   copying *c = plait_container_of(adopter, copying, adopter);
   plait_reactor *r = c->reactor;
-  plait_runtime *runtime = r->runtime;
   int code = plait__stream_new(r, fd, &c->stream);
   if (code != 0) {
-    runtime->driver->host->stdio_finish(runtime->stdio, 0);
+    copying_finish(c, 0);
     r->io->close_fd(fd);
     return code;
   }
@@ -190,16 +200,18 @@ int plait_adopt(plait_reactor *reactor, int fd, plait_factory *factory) {
 /* The thread starts last: once it runs, nothing fails. */
 static int stdio_start(plait_runtime *runtime, plait__adoption *a) {
   const char *step = "stdio";
+  plait__stdio *stdio;
   int fd;
   copying *c = copying_new(a->reactor);
   if (c == NULL)
     return plait__fail(PLAIT_ENOMEM, "stdio: out of memory");
   int code = runtime->driver->host->stdio_open(
-      runtime->driver->os, copying_done, c, &fd, &runtime->stdio, &step);
+      runtime->driver->os, copying_done, c, &fd, &stdio, &step);
   if (code != 0) {
     plait__free(a->reactor->os, c);
     return plait__fail(code, "stdio: %s: %s", step, plait_strerror(code));
   }
+  atomic_store(&runtime->stdio, stdio);
   plait__adoption_send(a, &c->adopter, fd);
   return 0;
 }
@@ -207,7 +219,7 @@ static int stdio_start(plait_runtime *runtime, plait__adoption *a) {
 int plait_stdio(plait_reactor *reactor, plait_factory *factory) {
   plait_runtime *runtime = reactor->runtime;
   plait__adoption *a;
-  if (runtime->stdio != NULL)
+  if (atomic_load(&runtime->stdio) != NULL)
     return plait__fail(PLAIT_EBUSY, "stdio: it has a connection already");
   int code = plait__adoption_new(reactor, factory, &a);
   if (code != 0)

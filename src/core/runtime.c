@@ -105,6 +105,13 @@ static int runtime_busy(plait_runtime *runtime, const char *step) {
   return plait__fail(PLAIT_EBUSY, "%s: %s has not returned", step, name);
 }
 
+/* That of a connection goes with it: this is one that was never made. */
+static void runtime_close_stdio(plait_runtime *runtime) {
+  plait__stdio *stdio = atomic_exchange(&runtime->stdio, NULL);
+  if (stdio != NULL)
+    runtime->driver->host->stdio_close(stdio);
+}
+
 int plait_runtime_free(plait_runtime *runtime) {
   if (runtime == NULL)
     return 0;
@@ -123,8 +130,7 @@ int plait_runtime_free(plait_runtime *runtime) {
     workers->close(workers);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
     plait__backgrounds_join(runtime->reactors[i]);
-  if (runtime->stdio != NULL)
-    runtime->driver->host->stdio_close(runtime->stdio);
+  runtime_close_stdio(runtime);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
     plait__reactor_close(runtime->reactors[i]);
   for (unsigned i = 0; i < runtime->reactor_count; i++)
@@ -286,10 +292,7 @@ int plait_run(plait_runtime *runtime) {
     code = run_with_signals(runtime);
     os->leave(saved);
   }
-  if (runtime->stdio != NULL) {
-    runtime->driver->host->stdio_close(runtime->stdio);
-    runtime->stdio = NULL;
-  }
+  runtime_close_stdio(runtime);
   const char *stuck = atomic_load(&runtime->stuck);
   if (code == 0 && stuck != NULL)
     code = plait__fail(PLAIT_EBUSY, "run: %s has not returned", stuck);

@@ -65,7 +65,7 @@ struct plait_runtime {
   _Atomic(plait__workers *) workers; /* NULL until the pool is used */
   _Atomic(const char *) stuck;       /* a job that did not return in time */
   uint64_t cut_ns;                   /* when the grace was over */
-  plait__stdio *stdio;
+  _Atomic(plait__stdio *) stdio;
   int raw_fd; /* the terminal that is to be given back, or -1 */
   plait_signal interrupt, terminate; /* with handle_signals */
   unsigned signals;                  /* of these that came */
