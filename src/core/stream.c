@@ -119,6 +119,14 @@ int plait__stream_new(plait_reactor *r, int fd, plait__stream **ret) {
   return 0;
 }
 
+void plait__stream_one_way(plait__stream *s, bool reads) {
+  s->one_way = true;
+  if (reads)
+    s->wr_end = s->wr_shut = true;
+  else
+    s->rd_end = s->rd_told = true;
+}
+
 const plait_limits *plait__stream_limits(const plait__stream *s) {
   return plait__factory_limits(s->head.protocol->factory);
 }

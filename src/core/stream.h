@@ -127,6 +127,9 @@ struct plait__stream {
 
 /* A stream on |fd|, watching nothing yet; with a code |fd| is the caller's. */
 int plait__stream_new(plait_reactor *r, int fd, plait__stream **ret);
+/* Before it is opened: a pipe has one direction, and the other one of |s| has
+ * ended before it began. */
+void plait__stream_one_way(plait__stream *s, bool reads);
 /* Makes the connection, which |factory| has counted: builds the protocol and
  * calls connection_made.  A code means that the stream is closed and going, no
  * protocol was made, and the count is the caller's to take back. */

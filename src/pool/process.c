@@ -141,15 +141,6 @@ static void pipe_gone(plait_call *call, plait_protocol *protocol) {
   process_check(p);
 }
 
-/* One direction of a pipe has ended before it began. */
-static void pipe_set_up(process_pipe *pipe, plait__stream *s) {
-  s->one_way = pipe->kind != PLAIT__SPAWN_PTY;
-  if (pipe->kind == PLAIT__SPAWN_READS)
-    s->rd_end = s->rd_told = true;
-  else if (pipe->kind == PLAIT__SPAWN_WRITES)
-    s->wr_end = s->wr_shut = true;
-}
-
 /* Makes a stream of |*fd|, which is its own after that. */
 static int pipe_open(process_pipe *pipe, int *fd) {
   plait__child *c = &pipe->process->child;
@@ -164,7 +155,8 @@ static int pipe_open(process_pipe *pipe, int *fd) {
   if (code != 0)
     return code;
   *fd = -1;
-  pipe_set_up(pipe, s);
+  if (pipe->kind != PLAIT__SPAWN_PTY)
+    plait__stream_one_way(s, pipe->kind == PLAIT__SPAWN_WRITES);
   plait__factory_count(factory);
   code = plait__stream_open(s, factory, &nobody);
   if (code != 0) {
