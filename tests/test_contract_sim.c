@@ -38,7 +38,7 @@ START_TEST(contract_holds) {
   const struct behaviour *b = contract_behaviour((unsigned)_i / CELLS);
   enum medium medium = (enum medium)(_i % CELLS / MODES);
   ck_assert_ptr_nonnull(b);
-  if (!contract_applies(b, medium, ON_SIM))
+  if (!contract_applies(b, medium, ON_SIM, &modes[_i % MODES]))
     return;
   sim_begin((plait_sim_options){.seed = (uint64_t)_i, .switch_ppm = 20000});
   plait_sim_program(sim, "/bin/sleep", sleeper);

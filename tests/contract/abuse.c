@@ -226,14 +226,16 @@ static void timers_of_nothing_starve_nobody(struct world *w) {
 
 const struct behaviour abuse_behaviours[] = {
     {"every_send_obeys_the_mark", every_send_obeys_the_mark,
-     ON_STREAMS | ON_BOTH},
-    {"single_bytes_are_merged", single_bytes_are_merged, ON_SOCKETS | ON_BOTH},
-    {"no_length_overflows", no_length_overflows, ON_STREAMS | ON_KERNEL},
+     ON_STREAMS | ON_PTY | ON_BOTH},
+    {"single_bytes_are_merged", single_bytes_are_merged,
+     ON_SOCKETS | ON_PTY | ON_BOTH},
+    {"no_length_overflows", no_length_overflows,
+     ON_STREAMS | ON_DOWN | ON_PTY | ON_KERNEL},
     {"broken_pipe_is_no_signal", broken_pipe_is_no_signal,
      ON_STREAMS | ON_KERNEL},
     {"an_idle_connection_has_no_buffer", an_idle_connection_has_no_buffer,
-     ON_STREAMS | ON_BOTH},
+     ON_STREAMS | ON_PTY | ON_BOTH},
     {"writing_in_vain_is_idle", writing_in_vain_is_idle, ON_STREAMS | ON_SIM},
     {"timers_of_nothing_starve_nobody", timers_of_nothing_starve_nobody,
-     ON_STREAMS | ON_BOTH},
+     ON_STREAMS | ON_PTY | ON_BOTH},
     {NULL, NULL, 0}};

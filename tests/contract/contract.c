@@ -21,11 +21,20 @@ const struct behaviour *contract_behaviour(unsigned i) {
   return NULL;
 }
 
+/* There are no files in the simulator, nor functions that block.  Those of
+ * children are the process's, whose callbacks run on its reactor. */
+static bool there_is(enum medium medium, unsigned backend,
+                     const struct contract_mode *mode) {
+  if (medium == MEDIUM_BACKGROUND || medium == MEDIUM_STDIO)
+    return backend == ON_KERNEL;
+  return !medium_is_file(medium) ||
+         (backend == ON_KERNEL && mode->dispatch == PLAIT_ON_REACTOR);
+}
+
 bool contract_applies(const struct behaviour *b, enum medium medium,
-                      unsigned backend) {
-  if (medium == MEDIUM_BACKGROUND && backend != ON_KERNEL)
-    return false; /* there are no functions that block */
-  return (b->where & 1u << medium) != 0 && (b->where & backend) != 0;
+                      unsigned backend, const struct contract_mode *mode) {
+  return there_is(medium, backend, mode) && (b->where & 1u << medium) != 0 &&
+         (b->where & backend) != 0;
 }
 
 void contract_print_table(unsigned backend, const struct contract_mode *modes,
@@ -33,7 +42,7 @@ void contract_print_table(unsigned backend, const struct contract_mode *modes,
   printf("%-36s", "behaviour");
   for (int m = 0; m < MEDIA; m++) {
     for (unsigned i = 0; i < n; i++)
-      printf(" %4s/%-2s", medium_names[m], modes[i].name);
+      printf(" %5s/%-2s", medium_names[m], modes[i].name);
   }
   putchar('\n');
   const struct behaviour *b;
@@ -41,8 +50,9 @@ void contract_print_table(unsigned backend, const struct contract_mode *modes,
     printf("%-36s", b->name);
     for (int m = 0; m < MEDIA; m++) {
       for (unsigned i = 0; i < n; i++)
-        printf(" %7s",
-               contract_applies(b, (enum medium)m, backend) ? "x" : "-");
+        printf(" %8s", contract_applies(b, (enum medium)m, backend, &modes[i])
+                           ? "x"
+                           : "-");
     }
     putchar('\n');
   }

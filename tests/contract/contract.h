@@ -9,18 +9,31 @@
 
 #include "support/world.h"
 
-/* Where a behaviour applies. */
+/* Where a behaviour applies.
+ *
+ * Who waits for an answer has no pipe.  A terminal in raw mode ends when its
+ * descriptor closes and no sooner, and knows no reset: nothing there waits for
+ * the peer's end in order to close.  What the slave has not read goes with the
+ * master; what the master has not read outlives the slave: so a side that sends
+ * and closes at once has the slave. */
 enum {
   ON_TCP = 1u << MEDIUM_TCP,
   ON_UNIX = 1u << MEDIUM_UNIX,
   ON_PAIR = 1u << MEDIUM_PAIR,
   ON_BACKGROUND = 1u << MEDIUM_BACKGROUND, /* on the kernel alone */
   ON_PROCESS = 1u << MEDIUM_PROCESS,
+  ON_STDIO = 1u << MEDIUM_STDIO, /* one connection at a time */
+  ON_UP = 1u << MEDIUM_UP,
+  ON_DOWN = 1u << MEDIUM_DOWN,
+  ON_PTYC = 1u << MEDIUM_PTY_CLIENT,
+  ON_PTYS = 1u << MEDIUM_PTY_SERVER,
   ON_KERNEL = 1u << 16, /* real sockets */
   ON_SIM = 1u << 17,    /* the simulator, with its virtual clock */
 
   ON_SOCKETS = ON_TCP | ON_UNIX | ON_PAIR | ON_PROCESS,
-  ON_STREAMS = ON_SOCKETS | ON_BACKGROUND,
+  ON_STREAMS = ON_SOCKETS | ON_BACKGROUND | ON_STDIO,
+  ON_PTY = ON_PTYC | ON_PTYS,
+  ON_ALL = ON_STREAMS | ON_UP | ON_DOWN | ON_PTY,
   /* A simulated child looks around all the time: months of that take long. */
   ON_LASTING = ON_TCP | ON_UNIX | ON_PAIR,
   ON_LISTENERS = ON_TCP | ON_UNIX,
@@ -49,15 +62,15 @@ extern const struct behaviour writing_behaviours[];
 /* Behaviour |i| of all themes, or NULL behind the last. */
 const struct behaviour *contract_behaviour(unsigned i);
 
-bool contract_applies(const struct behaviour *b, enum medium medium,
-                      unsigned backend);
-
 /* How many reactors there are, and where callbacks run. */
 struct contract_mode {
   const char *name;
   unsigned reactors;
   plait_dispatch dispatch;
 };
+
+bool contract_applies(const struct behaviour *b, enum medium medium,
+                      unsigned backend, const struct contract_mode *mode);
 
 /* Prints what applies where. */
 void contract_print_table(unsigned backend, const struct contract_mode *modes,

@@ -1,5 +1,4 @@
-/* The contract over the kernel: TCP, UNIX sockets and socket pairs, on one
- * reactor and on three. */
+/* The contract over the kernel, on one reactor and on three. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -23,7 +22,7 @@ START_TEST(contract_holds) {
   enum medium medium = (enum medium)(cell / MODES);
   const struct contract_mode *mode = &modes[cell % MODES];
   ck_assert_ptr_nonnull(b);
-  if (!contract_applies(b, medium, ON_KERNEL))
+  if (!contract_applies(b, medium, ON_KERNEL, mode))
     return;
   world_init(&world, &world_kernel, medium, mode->reactors);
   world.dispatch = mode->dispatch;

@@ -326,7 +326,8 @@ static void options(struct world *w) {
 const struct behaviour lifetime_behaviours[] = {
     {"connect_refused", connect_refused, ON_LISTENERS | ON_BOTH},
     {"connector_stop", connector_stop, ON_LISTENERS | ON_BOTH},
-    {"several_connections", several_connections, ON_STREAMS | ON_BOTH},
+    {"several_connections", several_connections,
+     (ON_STREAMS & ~ON_STDIO) | ON_UP | ON_BOTH},
     {"addresses", addresses, ON_TCP | ON_BOTH},
     {"paths", paths, ON_UNIX | ON_BOTH},
     {"options", options, ON_TCP | ON_KERNEL},
@@ -336,9 +337,10 @@ const struct behaviour lifetime_behaviours[] = {
     {"listener_closed_without_run", listener_closed_without_run,
      ON_LISTENERS | ON_BOTH},
     {"connector_stop_in_made", connector_stop_in_made, ON_LISTENERS | ON_BOTH},
-    {"connection_without_run", connection_without_run, ON_SOCKETS | ON_BOTH},
+    {"connection_without_run", connection_without_run,
+     (ON_ALL & ~ON_BACKGROUND) | ON_BOTH},
     {"server_refuses", server_refuses, ON_LISTENERS | ON_BOTH},
     {"client_refuses", client_refuses, ON_LISTENERS | ON_BOTH},
-    {"build_chooses", build_chooses, ON_STREAMS | ON_BOTH},
+    {"build_chooses", build_chooses, ON_ALL | ON_BOTH},
     {"connections_max", connections_max, ON_LISTENERS | ON_BOTH},
     {NULL, NULL, 0}};

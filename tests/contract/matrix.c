@@ -237,6 +237,17 @@ static void matrix_count(const struct world *w, unsigned *events) {
   }
 }
 
+/* Who only writes receives nothing.  Who only reads has nothing queued, and is
+ * over with the peer's end.  At a terminal that comes with its close alone. */
+static bool matrix_is_rare(enum medium medium, int event) {
+  if (medium == MEDIUM_UP)
+    return event == SPY_RESUME || event == SPY_TIMED_OUT ||
+           event == SPY_DRAINING;
+  if (medium == MEDIUM_DOWN)
+    return event == SPY_DATA || event == SPY_EOF;
+  return medium_is_pty(medium) && event == SPY_EOF;
+}
+
 /* R003, R004 */
 static void callbacks_call_everything(struct world *w) {
   const struct world_backend *backend = w->backend;
@@ -256,11 +267,11 @@ static void callbacks_call_everything(struct world *w) {
     matrix_count(w, events);
   }
   for (int event = 0; event < SPY_EVENTS; event++)
-    require(events[event] > MATRIX_CELLS / 8, "event %d came %u times", event,
-            events[event]);
+    require(matrix_is_rare(medium, event) || events[event] > MATRIX_CELLS / 8,
+            "event %d came %u times", event, events[event]);
 }
 
 const struct behaviour matrix_behaviours[] = {{"callbacks_call_everything",
                                                callbacks_call_everything,
-                                               ON_STREAMS | ON_BOTH},
+                                               (ON_ALL & ~ON_STDIO) | ON_BOTH},
                                               {NULL, NULL, 0}};

@@ -162,13 +162,14 @@ static void keep_running(struct world *w) {
 }
 
 const struct behaviour stopping_behaviours[] = {
-    {"draining_says_bye", draining_says_bye, ON_STREAMS | ON_BOTH},
-    {"draining_closes", draining_closes, ON_STREAMS | ON_BOTH},
-    {"grace_cuts", grace_cuts, ON_STREAMS | ON_BOTH},
-    {"stop_now_cuts", stop_now_cuts, ON_STREAMS | ON_BOTH},
-    {"stop_is_patient", stop_is_patient, ON_STREAMS | ON_BOTH},
+    {"draining_says_bye", draining_says_bye, ON_STREAMS | ON_PTYC | ON_BOTH},
+    {"draining_closes", draining_closes,
+     ON_STREAMS | ON_UP | ON_PTYS | ON_BOTH},
+    {"grace_cuts", grace_cuts, ON_STREAMS | ON_PTY | ON_BOTH},
+    {"stop_now_cuts", stop_now_cuts, ON_STREAMS | ON_PTY | ON_BOTH},
+    {"stop_is_patient", stop_is_patient, ON_STREAMS | ON_PTYC | ON_BOTH},
     {"stop_before_run", stop_before_run, ON_LISTENERS | ON_BOTH},
     {"stop_accepts_the_backlog", stop_accepts_the_backlog,
      ON_LISTENERS | ON_BOTH},
-    {"keep_running", keep_running, ON_STREAMS | ON_BOTH},
+    {"keep_running", keep_running, ON_ALL | ON_BOTH},
     {NULL, NULL, 0}};

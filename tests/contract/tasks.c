@@ -201,11 +201,12 @@ static void a_switch_waits_for_tasks(struct world *w) {
 }
 
 const struct behaviour task_behaviours[] = {
-    {"tasks_in_order", tasks_in_order, ON_STREAMS | ON_BOTH},
+    {"tasks_in_order", tasks_in_order, ON_ALL | ON_BOTH},
     {"replies_keep_the_order", replies_keep_the_order, ON_STREAMS | ON_BOTH},
-    {"tasks_end_before_lost", tasks_end_before_lost, ON_STREAMS | ON_BOTH},
+    {"tasks_end_before_lost", tasks_end_before_lost,
+     ON_STREAMS | ON_PTY | ON_BOTH},
     {"a_waiting_task_is_cancelled", a_waiting_task_is_cancelled,
-     ON_STREAMS | ON_BOTH},
+     ON_ALL | ON_BOTH},
     {"a_switch_waits_for_tasks", a_switch_waits_for_tasks,
-     ON_STREAMS | ON_BOTH},
+     ON_STREAMS | ON_UP | ON_BOTH},
     {NULL, NULL, 0}};

@@ -272,6 +272,8 @@ static void spy_stopped(plait_factory *f) {
           atomic_load(&side->made), atomic_load(&side->lost));
   require(plait_reactor_index(plait_reactor_current()) == 0,
           "%s: stopped on another reactor", side->name);
+  if (side->on_stopped != NULL)
+    side->on_stopped(side);
 }
 
 static void spy_connect_failed(plait_factory *f, plait_connector *connector,

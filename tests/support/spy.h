@@ -81,6 +81,7 @@ struct spy_side {
   char failure_detail[256];
   void (*on_connection)(struct spy_side *side, unsigned connections);
   void (*on_failure)(struct spy_side *side);
+  void (*on_stopped)(struct spy_side *side);
   void *user;
 };
 

@@ -18,8 +18,6 @@
 
 enum { WORLD_DEADLINE_S = 60 };
 
-const char *const medium_names[MEDIA] = {"tcp", "unix", "pair", "bg", "proc"};
-
 /* ---- the kernel ----------------------------------------------------------*/
 
 static void world_kernel_pair(int ret_fds[2]) {
@@ -56,10 +54,14 @@ static struct world *world_watched;
 /* Whose ends the server is to get; until then it is used. */
 static atomic_uint world_children;
 
+/* That of end |i|: they take turns. */
+static plait_reactor *world_reactor(const struct world *w, unsigned i) {
+  return plait_runtime_reactor(w->runtime, i % w->reactors);
+}
+
 static void world_adopt(struct world *w, unsigned i, int fd,
                         plait_factory *factory) {
-  plait_reactor *reactor = plait_runtime_reactor(w->runtime, i % w->reactors);
-  int code = plait_adopt(reactor, fd, factory);
+  int code = plait_adopt(world_reactor(w, i), fd, factory);
   require(code == 0, "adopt: %s", plait_error_detail());
 }
 
@@ -130,6 +132,11 @@ static void world_server_connection(struct spy_side *side,
     world_close_listener(w);
 }
 
+/* It is the one connection of standard input and output. */
+static void world_client_stopped(struct spy_side *side) {
+  stdio_peer_give_back(&plait_container_of(side, struct world, client)->stdio);
+}
+
 struct world *world_of(const struct spy *s) {
   struct spy_side *side = s->side;
   if (strcmp(side->name, "server") != 0)
@@ -161,12 +168,24 @@ void world_init(struct world *w, const struct world_backend *backend,
   spy_side_init(&w->server, "server", &w->client);
   spy_side_init(&w->client, "client", &w->server);
   w->server.on_connection = world_server_connection;
+  if (medium == MEDIUM_STDIO)
+    w->client.on_stopped = world_client_stopped;
   snprintf(w->folder, sizeof w->folder, "/tmp/plait-test-XXXXXX");
+}
+
+/* No end of a terminal is told of before it is closed. */
+static void world_linger_not(struct spy_side *side) {
+  if (side->factory.limits.linger_ms == 0)
+    side->factory.limits.linger_ms = 1;
 }
 
 void world_open(struct world *w) {
   if (w->medium == MEDIUM_UNIX)
     require(mkdtemp(w->folder) != NULL, "no folder %s", w->folder);
+  if (medium_is_pty(w->medium)) {
+    world_linger_not(&w->server);
+    world_linger_not(&w->client);
+  }
   spy_side_arm(&w->server);
   spy_side_arm(&w->client);
   w->server.factory.dispatch = w->client.factory.dispatch = w->dispatch;
@@ -201,8 +220,7 @@ void world_client_endpoint(const struct world *w, const char *listening,
 void world_listen(struct world *w) {
   if (w->medium == MEDIUM_PROCESS)
     snprintf(w->endpoint, sizeof w->endpoint, "process:/bin/sleep:arg=1000");
-  if (w->medium == MEDIUM_PAIR || w->medium == MEDIUM_BACKGROUND ||
-      w->medium == MEDIUM_PROCESS)
+  if (w->medium != MEDIUM_TCP && w->medium != MEDIUM_UNIX)
     return;
   char endpoint[128];
   world_listen_endpoint(w, endpoint, sizeof endpoint);
@@ -215,37 +233,57 @@ void world_listen(struct world *w) {
 
 static void world_relay(struct world *w, unsigned i, int fd,
                         plait_factory *factory) {
-  plait_reactor *reactor = plait_runtime_reactor(w->runtime, i % w->reactors);
-  int code = plait_background(reactor, relay, (void *)(intptr_t)fd, factory);
+  int code = plait_background(world_reactor(w, i), relay, (void *)(intptr_t)fd,
+                              factory);
   require(code == 0, "background: %s", plait_error_detail());
 }
 
-/* Both ends on different reactors, if there are several. */
+static void world_stdio(struct world *w, unsigned i, int fd) {
+  stdio_peer_begin(&w->stdio, fd);
+  int code = plait_stdio(world_reactor(w, i), &w->client.factory);
+  require(code == 0, "stdio: %s", plait_error_detail());
+}
+
+static void world_dial(struct world *w, unsigned i) {
+  plait_connect_options options = {.reactor = world_reactor(w, i)};
+  int code = plait_connect(w->runtime, w->endpoint, &w->client.factory,
+                           &options, NULL);
+  require(code == 0, "%s", plait_error_detail());
+}
+
+/* Connection |i|, with both ends on different reactors, if there are several.
+ */
+static void world_join(struct world *w, unsigned i) {
+  int fds[2];
+  if (medium_is_file(w->medium)) {
+    medium_open(w->medium, &fds[0], &fds[1]);
+    medium_adopt(world_reactor(w, i), fds[0], &w->server.factory);
+    medium_adopt(world_reactor(w, i + 1), fds[1], &w->client.factory);
+    return;
+  }
+  w->backend->pair(fds);
+  if (w->medium == MEDIUM_BACKGROUND) {
+    world_relay(w, i, fds[0], &w->server.factory);
+    world_relay(w, i + 1, fds[1], &w->client.factory);
+    return;
+  }
+  world_adopt(w, i, fds[0], &w->server.factory);
+  if (w->medium == MEDIUM_STDIO)
+    world_stdio(w, i + 1, fds[1]);
+  else
+    world_adopt(w, i + 1, fds[1], &w->client.factory);
+}
+
 void world_connect(struct world *w, unsigned connections) {
   if (w->medium == MEDIUM_PROCESS && connections > 0 &&
       atomic_fetch_add(&world_children, connections) == 0)
     require(plait__factory_use(w->runtime, &w->server.factory) == 0,
             "no server");
   for (unsigned i = 0; i < connections; i++) {
-    if (w->medium == MEDIUM_PAIR) {
-      int fds[2];
-      w->backend->pair(fds);
-      world_adopt(w, i, fds[0], &w->server.factory);
-      world_adopt(w, i + 1, fds[1], &w->client.factory);
-      continue;
-    }
-    if (w->medium == MEDIUM_BACKGROUND) {
-      int fds[2];
-      w->backend->pair(fds);
-      world_relay(w, i, fds[0], &w->server.factory);
-      world_relay(w, i + 1, fds[1], &w->client.factory);
-      continue;
-    }
-    plait_connect_options options = {
-        .reactor = plait_runtime_reactor(w->runtime, (i + 1) % w->reactors)};
-    int code = plait_connect(w->runtime, w->endpoint, &w->client.factory,
-                             &options, NULL);
-    require(code == 0, "%s", plait_error_detail());
+    if (w->endpoint[0] != '\0')
+      world_dial(w, i + 1);
+    else
+      world_join(w, i);
   }
 }
 
@@ -258,6 +296,7 @@ void world_run(struct world *w) {
 void world_shut(struct world *w) {
   int code = plait_runtime_free(w->runtime);
   require(code == 0, "runtime_free: %s", plait_strerror(code));
+  stdio_peer_end(&w->stdio);
   alarm(0);
   spy_side_check(&w->server);
   spy_side_check(&w->client);
@@ -286,37 +325,42 @@ void world_close_listener(struct world *w) {
 
 /* ---- what is expected ----------------------------------------------------*/
 
-static void world_expect_side(const struct spy_side *side,
+/* |from| with each |mark| replaced. */
+static void world_fill_in(const char *from, const char *mark, const char *by,
+                          char *to, size_t size) {
+  const char *at;
+  size_t len = 0;
+  for (; (at = strstr(from, mark)) != NULL; from = at + strlen(mark))
+    len += (size_t)snprintf(to + len, size - len, "%.*s%s", (int)(at - from),
+                            from, by);
+  snprintf(to + len, size - len, "%s", from);
+}
+
+static void world_expect_side(const struct world *w,
+                              const struct spy_side *side,
                               const char *pattern) {
   const char *trace = side->records[0].trace;
-  require(fnmatch(pattern, trace, FNM_NOESCAPE) == 0,
-          "%s\n  expected: %s\n  happened: %s", side->name, pattern, trace);
+  char expected[SPY_TRACE];
+  world_fill_in(pattern, "EOF", medium_gone(w->medium, side == &w->server),
+                expected, sizeof expected);
+  require(fnmatch(expected, trace, FNM_NOESCAPE) == 0,
+          "%s\n  expected: %s\n  happened: %s", side->name, expected, trace);
 }
 
 void world_expect(const struct world *w, const char *server,
                   const char *client) {
-  world_expect_side(&w->server, server);
-  world_expect_side(&w->client, client);
+  world_expect_side(w, &w->server, server);
+  world_expect_side(w, &w->client, client);
 }
 
 const char *world_reset(const struct world *w) {
   return w->backend->resets[w->medium] ? "ECONNRESET" : "EOF";
 }
 
-static void world_fill_in(const struct world *w, const char *from, char *to,
-                          size_t size) {
-  const char *mark = strchr(from, '%');
-  if (mark == NULL)
-    snprintf(to, size, "%s", from);
-  else
-    snprintf(to, size, "%.*s%s%s", (int)(mark - from), from, world_reset(w),
-             mark + 1);
-}
-
 void world_expect_reset(const struct world *w, const char *server,
                         const char *client) {
   char s[SPY_TRACE], c[SPY_TRACE];
-  world_fill_in(w, server, s, sizeof s);
-  world_fill_in(w, client, c, sizeof c);
+  world_fill_in(server, "%", world_reset(w), s, sizeof s);
+  world_fill_in(client, "%", world_reset(w), c, sizeof c);
   world_expect(w, s, c);
 }

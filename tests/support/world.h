@@ -13,21 +13,9 @@
 #define PLAIT_TESTS_WORLD_H
 
 #include "support/leak.h"
+#include "support/medium.h"
 #include "support/spy.h"
-
-/* BACKGROUND: a pair of background functions, each the peer of one end.
- * PROCESS: the client's is the standard input and output of a child, whose end
- * of them is the server's: the child itself only waits to be ended. */
-enum medium {
-  MEDIUM_TCP,
-  MEDIUM_UNIX,
-  MEDIUM_PAIR,
-  MEDIUM_BACKGROUND,
-  MEDIUM_PROCESS,
-  MEDIA
-};
-
-extern const char *const medium_names[MEDIA];
+#include "support/stdio_peer.h"
 
 /* What differs between a real kernel and the memory of tests. */
 struct world_backend {
@@ -58,6 +46,7 @@ struct world {
   struct spy_side server, client;
   char endpoint[256]; /* what clients connect to */
   char folder[64];    /* for UNIX paths */
+  struct stdio_peer stdio;
   struct leak leak;
 };
 
@@ -78,7 +67,8 @@ void world_listen_endpoint(const struct world *w, char *ret, size_t size);
 /* What clients are to connect to, for a listener's endpoint. */
 void world_client_endpoint(const struct world *w, const char *listening,
                            char *ret, size_t size);
-/* Aborts unless the first connection's traces match the fnmatch(3) patterns. */
+/* Aborts unless the first connection's traces match the fnmatch(3) patterns; an
+ * EOF in them is what the medium makes of a peer that has gone in order. */
 void world_expect(const struct world *w, const char *server,
                   const char *client);
 /* How the peer of an abort is told: "ECONNRESET", or "EOF". */
