@@ -50,6 +50,17 @@ static unsigned wheel_level(const plait__wheel *w, uint64_t due_ms) {
   return highest_bit(due_ms ^ w->now_ms) / PLAIT__WHEEL_BITS;
 }
 
+static void slot_used(plait__wheel *w, unsigned level, unsigned slot) {
+  w->used[level] |= (uint64_t)1 << slot;
+  w->levels |= 1u << level;
+}
+
+static void slot_emptied(plait__wheel *w, unsigned level, unsigned slot) {
+  w->used[level] &= ~((uint64_t)1 << slot);
+  if (w->used[level] == 0)
+    w->levels &= ~(1u << level);
+}
+
 static unsigned wheel_slot(uint64_t due_ms, unsigned level) {
   return (unsigned)(due_ms >> (PLAIT__WHEEL_BITS * level)) &
          (PLAIT__WHEEL_SLOTS - 1);
@@ -68,7 +79,7 @@ static void wheel_insert(plait__wheel *w, plait__alarm *a) {
   unsigned level = wheel_level(w, a->due_ms);
   unsigned slot = wheel_slot(a->due_ms, level);
   list_append(&w->slots[level][slot], a);
-  w->used[level] |= (uint64_t)1 << slot;
+  slot_used(w, level, slot);
 }
 
 void plait__wheel_set(plait__wheel *w, plait__alarm *alarm, uint64_t due_ms) {
@@ -99,26 +110,24 @@ void plait__wheel_unset(plait__wheel *w, plait__alarm *alarm) {
   unsigned slot = wheel_slot(alarm->due_ms, level);
   list_remove(&w->slots[level][slot], alarm);
   if (w->slots[level][slot] == NULL)
-    w->used[level] &= ~((uint64_t)1 << slot);
+    slot_emptied(w, level, slot);
 }
 
 uint64_t plait__wheel_next(const plait__wheel *w) {
-  for (unsigned level = 0; level < PLAIT__WHEEL_LEVELS; level++) {
-    if (w->used[level] == 0)
-      continue;
-    unsigned shift = PLAIT__WHEEL_BITS * level;
-    uint64_t slot = (uint64_t)__builtin_ctzll(w->used[level]);
-    uint64_t above = w->now_ms >> (shift + PLAIT__WHEEL_BITS);
-    return ((above << PLAIT__WHEEL_BITS) | slot) << shift;
-  }
-  return UINT64_MAX;
+  if (w->levels == 0)
+    return UINT64_MAX;
+  unsigned level = (unsigned)__builtin_ctz(w->levels);
+  unsigned shift = PLAIT__WHEEL_BITS * level;
+  uint64_t slot = (uint64_t)__builtin_ctzll(w->used[level]);
+  uint64_t above = w->now_ms >> (shift + PLAIT__WHEEL_BITS);
+  return ((above << PLAIT__WHEEL_BITS) | slot) << shift;
 }
 
 /* Now has reached the start of a slot: its alarms are due or move down. */
 static void wheel_open(plait__wheel *w, unsigned level, unsigned slot) {
   plait__alarm *a = w->slots[level][slot];
   w->slots[level][slot] = NULL;
-  w->used[level] &= ~((uint64_t)1 << slot);
+  slot_emptied(w, level, slot);
   while (a != NULL) {
     plait__alarm *next = a->next;
     wheel_insert(w, a);
