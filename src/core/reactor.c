@@ -69,6 +69,7 @@ void plait__reactor_fini(plait_reactor *r) {
 
 uint64_t plait__reactor_clock(plait_reactor *r) {
   r->now_ms = r->os->now_ns() / 1000000;
+  r->waited = false;
   return r->now_ms;
 }
 
@@ -233,11 +234,9 @@ void plait__turn(plait_reactor *r) {
     r->os->wake(r->loop);
 }
 
-/* Before the first event: the loop may have waited for long, and traffic is
- * stamped with the clock as of the last look. */
 void plait__dispatch(plait_reactor *r, plait__socket *socket, unsigned events) {
   if (r->events == 0)
-    plait__reactor_clock(r);
+    r->waited = true;
   r->in_batch = true;
   socket->events->ready(socket, events);
   r->in_batch = false;
@@ -246,6 +245,7 @@ void plait__dispatch(plait_reactor *r, plait__socket *socket, unsigned events) {
     return;
   uint64_t now_ns = r->os->now_ns();
   r->now_ms = now_ns / 1000000;
+  r->waited = false;
   if (r->events >= PLAIT__TURN_EVENTS || now_ns - r->turn_ns >= PLAIT__TURN_NS)
     plait__turn(r);
 }

@@ -41,6 +41,7 @@ struct plait_reactor {
   uint64_t armed_ms; /* what the loop's timer is set to */
   uint64_t turn_ns;  /* when the last turn was taken */
   uint64_t now_ms;   /* the clock as of the last look at it */
+  bool waited;       /* since then, maybe for long */
   unsigned events;   /* since the last turn */
   bool in_batch;     /* a turn is going to follow in any case */
 
@@ -94,6 +95,12 @@ void plait__reactor_mail(plait_reactor *r, plait__mail *mail);
 
 /* A clock read just now; r->now_ms follows. */
 uint64_t plait__reactor_clock(plait_reactor *r);
+
+/* The clock as traffic is stamped with it: as of the last look since the loop
+ * has waited. */
+static inline uint64_t plait__reactor_stamp(plait_reactor *r) {
+  return r->waited ? plait__reactor_clock(r) : r->now_ms;
+}
 
 /* |alarm| rings in |after_ms|, counted from now, never early. */
 void plait__reactor_alarm(plait_reactor *r, plait__alarm *alarm,

@@ -67,7 +67,7 @@ static bool read_once(plait__stream *s, int code_at_end) {
   if (n > 0) {
     s->received_bytes += (uint64_t)n;
     if (s->phase == PLAIT__OPEN) {
-      s->active_ms = r->now_ms;
+      s->active_ms = plait__reactor_stamp(r);
       plait__deliver_data(s, to, (size_t)n);
       s->small_reads = s->leftover != NULL;
     } else {

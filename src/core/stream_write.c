@@ -51,7 +51,7 @@ static void flush_took(plait__stream *s, ptrdiff_t n, size_t offered) {
   }
   if (n > 0) {
     s->sent_bytes += (uint64_t)n;
-    s->active_ms = s->reactor->now_ms;
+    s->active_ms = plait__reactor_stamp(s->reactor);
   }
   s->blocked = n < 0 || (size_t)n < offered;
 }

@@ -35,7 +35,7 @@ static void idle_ring(plait__alarm *alarm) {
     timeout_set(s, left, idle_ring);
     return;
   }
-  s->active_ms = s->reactor->now_ms;
+  s->active_ms = plait__reactor_stamp(s->reactor);
   timeout_set(s, s->idle_ms, idle_ring);
   if (s->head.protocol->ops->timed_out == NULL)
     plait__closing(s, PLAIT__ON_CLOSE, PLAIT_ETIMEOUT);
