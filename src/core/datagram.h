@@ -24,6 +24,7 @@ enum {
   PLAIT__DATAGRAM_EVENTS = 256,  /* of a wake-up, about */
   PLAIT__DATAGRAM_WIDTH = 4,     /* at first: 64 may come as one */
   PLAIT__DATAGRAMS = 32,         /* received at a time */
+  PLAIT__DATAGRAM_ALONE = 8,     /* see |alone| */
   PLAIT__DATAGRAM_BYTES = 65535, /* no datagram is longer */
   PLAIT__DATAGRAM_COST = 256,    /* what a queued one counts besides */
   PLAIT__POST_PACKETS = 64,      /* the outbox: datagrams, and bytes */
@@ -61,6 +62,7 @@ struct plait_datagram {
   bool blocked;     /* the system takes no more; WRITABLE will tell */
   bool wanting;     /* resume_writing is owed */
   uint8_t width;    /* how many to receive at a time */
+  uint8_t alone;    /* so many times in a row one came by itself */
   int reason;
   int error; /* the first that was not told */
   plait_address error_to;

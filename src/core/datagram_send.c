@@ -114,11 +114,7 @@ static void send_block(plait_datagram *d) {
     d->reactor->io->interest(&d->socket, PLAIT__READABLE | PLAIT__WRITABLE);
 }
 
-void plait__datagram_post(plait_reactor *r) {
-  plait__datagram_area *area = r->datagram_area;
-  plait_datagram *d = area->owner;
-  if (d == NULL)
-    return;
+static void post_send(plait__datagram_area *area, plait_datagram *d) {
   unsigned n = area->count;
   unsigned done = send_some(d, area->posted, n);
   area->owner = NULL;
@@ -132,6 +128,12 @@ void plait__datagram_post(plait_reactor *r) {
       d->stats.dropped++;
       plait__datagram_note(d, PLAIT_ENOMEM, &area->posted[done].peer);
     }
+}
+
+void plait__datagram_post(plait_reactor *r) {
+  plait__datagram_area *area = r->datagram_area;
+  if (area != NULL && area->owner != NULL)
+    post_send(area, area->owner);
 }
 
 /* The head of the queue, as packets; the outbox, which is empty, lends them. */

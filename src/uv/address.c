@@ -53,6 +53,7 @@ int plait__uv_to_sockaddr(const plait_address *a, struct sockaddr_storage *ret,
 static void address_from_unix(const struct sockaddr_storage *sa, socklen_t len,
                               plait_address *ret) {
   size_t head = offsetof(struct sockaddr_un, sun_path);
+  memset(ret->path, 0, sizeof ret->path);
   ret->family = PLAIT_UNIX;
   if (len <= head)
     return; /* unnamed */
@@ -62,9 +63,10 @@ static void address_from_unix(const struct sockaddr_storage *sa, socklen_t len,
   memcpy(ret->path, (const char *)sa + head, n);
 }
 
+/* Most of an address is the path, which those of IP have no use for. */
 void plait__uv_from_sockaddr(const struct sockaddr_storage *sa, socklen_t len,
                              plait_address *ret) {
-  *ret = (plait_address){.family = PLAIT_NO_ADDRESS};
+  memset(ret, 0, offsetof(plait_address, path) + 1);
   if (len < sizeof sa->ss_family)
     return;
   if (sa->ss_family == AF_INET) {

@@ -290,22 +290,25 @@ static int send_failed(const plait__packet *v, int code) {
                                                               : code;
 }
 
-/* sendto() takes what needs no control for less than sendmsg() does. */
-static ssize_t send_one(int fd, const struct msghdr *m) {
-  if (m->msg_control)
-    return sendmsg(fd, m, MSG_NOSIGNAL);
-  return sendto(fd, m->msg_iov->iov_base, m->msg_iov->iov_len, MSG_NOSIGNAL,
-                m->msg_name, m->msg_namelen);
+/* sendto() takes what needs no control for less than sendmsg() does, and what
+ * is alone needs no batch. */
+static int send_one(int fd, const plait__packet *v) {
+  struct sockaddr_storage name;
+  struct sockaddr *to = NULL;
+  socklen_t len = 0;
+  if (v->peer.family != PLAIT_NO_ADDRESS) {
+    int rc = plait__uv_to_sockaddr(&v->peer, &name, &len);
+    if (rc)
+      return rc;
+    to = (struct sockaddr *)&name;
+  }
+  return sendto(fd, v->data, v->len, MSG_NOSIGNAL, to, len) < 0 ? -errno : 1;
 }
 
 /* How many of |v| the system took, or a code. */
 static int send_messages(plait__uv_socket *s, plait__uv_batch *b,
                          unsigned count) {
-  int sent;
-  if (count == 1)
-    sent = send_one(s->fd, &b->out.messages[0].msg_hdr) < 0 ? -1 : 1;
-  else
-    sent = sendmmsg(s->fd, b->out.messages, count, MSG_NOSIGNAL);
+  int sent = sendmmsg(s->fd, b->out.messages, count, MSG_NOSIGNAL);
   if (sent < 0)
     return -errno;
   unsigned packets = 0;
@@ -314,9 +317,7 @@ static int send_messages(plait__uv_socket *s, plait__uv_batch *b,
   return (int)packets;
 }
 
-int plait__uv_send_batch(plait__socket *socket, const plait__packet *v,
-                         unsigned n) {
-  plait__uv_socket *s = plait__uv_socket_of(socket);
+static int send_many(plait__uv_socket *s, const plait__packet *v, unsigned n) {
   plait__uv_batch *b = batches_of(s);
   if (!b)
     return PLAIT_ENOMEM;
@@ -327,7 +328,15 @@ int plait__uv_send_batch(plait__socket *socket, const plait__packet *v,
   if ((sent == PLAIT_EINVAL || sent == PLAIT_EIO || sent == PLAIT_EMSGSIZE) &&
       b->packets[0] > 1) {
     s->segments = SEGMENTS_NO; /* no device on this way cuts */
-    return plait__uv_send_batch(socket, v, n);
+    return send_many(s, v, n);
   }
+  return sent;
+}
+
+int plait__uv_send_batch(plait__socket *socket, const plait__packet *v,
+                         unsigned n) {
+  plait__uv_socket *s = plait__uv_socket_of(socket);
+  bool simple = n == 1 && v->local.family == PLAIT_NO_ADDRESS;
+  int sent = simple ? send_one(s->fd, v) : send_many(s, v, n);
   return sent < 0 ? send_failed(v, sent) : sent;
 }
