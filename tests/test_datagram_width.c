@@ -4,6 +4,9 @@
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "support/require.h"
 #include "support/runtime.h"
@@ -110,11 +113,74 @@ START_TEST(test_burst_behind_singles) {
 }
 END_TEST
 
+/* The system's sockets: one that came alone says as much about itself as those
+ * of a batch, also if it is longer than any that plait sends. */
+enum { LONG = 70000 };
+
+static const char *const endpoints[] = {"udp:0:interface=127.0.0.1",
+                                        "unixgram:/tmp/plait-width.%d"};
+static char server_at[64], client_at[160];
+
+static void send_long(void) {
+  static char bytes[LONG];
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  snprintf(to.sun_path, sizeof to.sun_path, "%s", strchr(server_at, '/'));
+  require(sendto(fd, bytes, LONG, 0, (struct sockaddr *)&to, sizeof to) == LONG,
+          "not sent");
+  close(fd);
+}
+
+static void answer_and_send_long(struct side *s, const uint8_t *data,
+                                 size_t len, const plait_datagram_info *info) {
+  (void)data;
+  require(len == 1 && !info->truncated, "%zu bytes", len);
+  if (s->count < ANSWERS)
+    send_one(s);
+  else if (strchr(server_at, '/') != NULL)
+    send_long();
+  else
+    plait_runtime_stop(runtime);
+}
+
+static void echo_and_stop(struct side *s, const uint8_t *data, size_t len,
+                          const plait_datagram_info *info) {
+  if (s->count <= ANSWERS) {
+    side_echo(s, data, len, info);
+    return;
+  }
+  require(info->truncated && len == 8192, "%zu bytes", len);
+  require(info->from->path[0] == '\0', "from \"%s\"", info->from->path);
+  plait_runtime_stop(runtime);
+}
+
+START_TEST(test_alone) {
+  server = client = (struct side){0};
+  snprintf(server_at, sizeof server_at, endpoints[_i], getpid());
+  open_runtime((plait_runtime_options){0});
+  server.got = echo_and_stop;
+  client.begin = send_one;
+  client.got = answer_and_send_long;
+  server.drain = client.drain = side_close;
+  side_listen(&server, server_at, NULL);
+  snprintf(client_at, sizeof client_at, "%s:bind=%s.client", server_at,
+           server_at + strlen("unixgram:"));
+  side_connect(&client, _i == 0 ? side_client(&server, "127.0.0.1") : client_at,
+               NULL);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_uint_eq(server.count, _i == 0 ? ANSWERS : ANSWERS + 1);
+  close_runtime();
+  side_end(&server, NULL);
+  side_end(&client, NULL);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("datagram_width");
   TCase *tcase = tcase_create("width");
   tcase_add_test(tcase, test_one_by_one);
   tcase_add_test(tcase, test_burst_behind_singles);
+  tcase_add_loop_test(tcase, test_alone, 0, 2);
   suite_add_tcase(suite, tcase);
   return run_suite(suite);
 }

@@ -94,7 +94,7 @@ struct plait__uv_socket {
   uint8_t interest; /* what |poll| watches */
   bool fin;         /* ours is out */
   bool file;        /* no socket: a pipe, or the master of a terminal */
-  uint8_t segments; /* datagrams: see datagram.c */
+  uint8_t segments : 4, receives : 4; /* datagrams: see datagram.c */
 };
 
 static inline plait__uv_socket *plait__uv_socket_of(plait__socket *socket) {

@@ -1,7 +1,9 @@
 /* Datagrams in and out: as many as there are with one system call.
  *
  * What a sender or a device has joined (GRO) is received as one, and cut by the
- * core: see plait__packet.
+ * core: see plait__packet.  A socket asks for that once two have come at a
+ * time; until then one that is not told where its datagrams were sent to
+ * receives them by recvfrom(), which knows of neither and costs less.
  *
  * Sending has two ways of saving.  sendmmsg() saves the calls; but most of what
  * a datagram costs is its way through the network's layers, and that is saved
@@ -26,6 +28,14 @@ enum {
 
 /* plait__uv_socket.segments */
 enum { SEGMENTS_UNKNOWN = 0, SEGMENTS_YES, SEGMENTS_NO };
+
+/* plait__uv_socket.receives */
+enum {
+  RECEIVES_UNKNOWN = 0,
+  RECEIVES_PLAIN, /* bytes and a sender alone */
+  RECEIVES_ALONE, /* the same until two come at a time */
+  RECEIVES_ALL
+};
 
 typedef struct control {
   _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
@@ -153,9 +163,45 @@ static void receive_prepare(plait__uv_batch *all, const plait__room *room,
   }
 }
 
-int plait__uv_receive_batch(plait__socket *socket, const plait__room *room,
-                            plait__packet *v, unsigned n) {
-  plait__uv_socket *s = plait__uv_socket_of(socket);
+static bool option_is_on(int fd, int level, int name) {
+  int value;
+  socklen_t len = sizeof value;
+  return !getsockopt(fd, level, name, &value, &len) && value != 0;
+}
+
+/* Whether datagrams come with where they were sent to. */
+static bool is_told(int fd) {
+  return option_is_on(fd, IPPROTO_IP, IP_PKTINFO) ||
+         option_is_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+}
+
+/* Where there is no joining, each comes by itself. */
+static void receive_joined(plait__uv_socket *s) {
+  bool joined = !plait__uv_set(s->fd, IPPROTO_UDP, UDP_GRO, 1);
+  s->receives = joined || is_told(s->fd) ? RECEIVES_ALL : RECEIVES_PLAIN;
+}
+
+static int receive_one(int fd, const plait__room *room, plait__packet *ret) {
+  struct sockaddr_storage name;
+  socklen_t len = sizeof name;
+  ssize_t n = recvfrom(fd, room->data, room->len, MSG_DONTWAIT | MSG_TRUNC,
+                       (struct sockaddr *)&name, &len);
+  if (n < 0)
+    return -errno;
+  size_t whole = (size_t)n;
+  ret->data = room->data;
+  ret->len = whole < room->len ? whole : room->len;
+  ret->truncated = whole > room->len;
+  ret->local.family = PLAIT_NO_ADDRESS;
+  ret->interface = 0;
+  ret->segment = 0;
+  ret->to_many = false;
+  plait__uv_from_sockaddr(&name, len, &ret->peer);
+  return 1;
+}
+
+static int receive_many(plait__uv_socket *s, const plait__room *room,
+                        plait__packet *v, unsigned n) {
   plait__uv_batch *b = batches_of(s);
   if (!b)
     return PLAIT_ENOMEM;
@@ -168,7 +214,20 @@ int plait__uv_receive_batch(plait__socket *socket, const plait__room *room,
     return -errno;
   for (int i = 0; i < got; i++)
     receive_finish(&b->in, (unsigned)i, &v[i]);
+  if (got > 1 && s->receives == RECEIVES_ALONE)
+    receive_joined(s);
   return got;
+}
+
+int plait__uv_receive_batch(plait__socket *socket, const plait__room *room,
+                            plait__packet *v, unsigned n) {
+  plait__uv_socket *s = plait__uv_socket_of(socket);
+  if (s->receives == RECEIVES_UNKNOWN && is_told(s->fd))
+    receive_joined(s);
+  else if (s->receives == RECEIVES_UNKNOWN)
+    s->receives = RECEIVES_ALONE;
+  return n > 1 || s->receives == RECEIVES_ALL ? receive_many(s, room, v, n)
+                                              : receive_one(s->fd, room, v);
 }
 
 /* ---- sending ------------------------------------------------------------- */

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <string.h>
 
 static int open_fail(const char **ret_step, const char *step, int code) {
@@ -47,12 +46,7 @@ static int set_ip(int fd, int family, const plait__datagram_spec *spec) {
 
 static int set_all(int fd, int family, const plait__datagram_spec *spec,
                    bool joins) {
-  int rc = 0;
-  if (family != AF_UNIX) {
-    rc = set_ip(fd, family, spec);
-    /* Where there is none, each comes by itself. */
-    (void)plait__uv_set(fd, IPPROTO_UDP, UDP_GRO, 1);
-  }
+  int rc = family != AF_UNIX ? set_ip(fd, family, spec) : 0;
   if (!rc && spec->shared)
     rc = plait__uv_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (!rc && (spec->shared || joins))

@@ -65,7 +65,7 @@ int plait__uv_attach(plait__loop *loop, plait__socket *socket, int fd) {
   s->fd = fd;
   s->interest = 0;
   s->fin = s->file = false;
-  s->segments = 0;
+  s->segments = s->receives = 0;
   return 0;
 }
 
