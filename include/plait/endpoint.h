@@ -20,7 +20,8 @@
  *             and output, see plait/process.h
  *           stdio:
  *
- * These functions are legal before plait_run() and from any callback.
+ * These functions are legal before plait_run() and from any callback, be it on
+ * a reactor or on a worker.
  */
 #ifndef PLAIT_ENDPOINT_H
 #define PLAIT_ENDPOINT_H
@@ -38,9 +39,7 @@ typedef struct plait_listen_options {
  * the reactor, on all reactors of the runtime.  |options| and |ret| may be
  * NULL.  0, or a negative code with plait_error_detail() (PLAIT_EENDPOINT: the
  * string is wrong).  A listener that is taken is yours until
- * plait_listener_close() or plait_runtime_free().  While plait_run() does not
- * run, or from any callback on a reactor; one on a worker gets there by
- * plait_reactor_post(). */
+ * plait_listener_close() or plait_runtime_free(). */
 PLAIT_EXTERN int plait_listen(plait_runtime *runtime, const char *endpoint,
                               plait_factory *factory,
                               const plait_listen_options *options,
@@ -51,7 +50,7 @@ PLAIT_EXTERN int plait_listen(plait_runtime *runtime, const char *endpoint,
 PLAIT_EXTERN const char *plait_listener_endpoint(const plait_listener *l);
 
 /* Accepts what already waits in the backlog, then stops listening; connections
- * live on.  Ends your ownership.  From a reactor, or outside plait_run(). */
+ * live on.  Ends your ownership.  From any callback, or outside plait_run(). */
 PLAIT_EXTERN void plait_listener_close(plait_listener *l);
 
 /* "No jitter", which has to be asked for by name. */

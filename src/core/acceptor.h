@@ -22,7 +22,7 @@ struct plait_listener {
   bool spread;            /* one acceptor hands connections to all reactors */
   unsigned next_target;   /* of those */
   _Atomic(unsigned) refs; /* open acceptors, mail, the pointer's owner */
-  plait__mail begin, gone;
+  plait__mail link, begin, gone;
   plait_listener *next, *prev;
   unsigned acceptor_count;
   plait__acceptor *acceptors[];

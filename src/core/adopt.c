@@ -207,24 +207,23 @@ static int stdio_start(plait_runtime *runtime, plait__adoption *a) {
     return plait__fail(PLAIT_ENOMEM, "stdio: out of memory");
   int code = runtime->driver->host->stdio_open(
       runtime->driver->os, copying_done, c, &fd, &stdio, &step);
-  if (code != 0) {
+  if (code != 0)
     plait__free(a->reactor->os, c);
+  if (code == PLAIT_EBUSY)
+    return plait__fail(code, "stdio: it has a connection already");
+  if (code != 0)
     return plait__fail(code, "stdio: %s: %s", step, plait_strerror(code));
-  }
   atomic_store(&runtime->stdio, stdio);
   plait__adoption_send(a, &c->adopter, fd);
   return 0;
 }
 
 int plait_stdio(plait_reactor *reactor, plait_factory *factory) {
-  plait_runtime *runtime = reactor->runtime;
   plait__adoption *a;
-  if (atomic_load(&runtime->stdio) != NULL)
-    return plait__fail(PLAIT_EBUSY, "stdio: it has a connection already");
   int code = plait__adoption_new(reactor, factory, &a);
   if (code != 0)
     return code;
-  code = stdio_start(runtime, a);
+  code = stdio_start(reactor->runtime, a);
   if (code != 0)
     plait__adoption_end(a, false);
   return code;

@@ -1,8 +1,8 @@
 /* The life of a listener.
  *
- * It is made in the caller's thread, so that a failed bind is the answer of
- * plait_listen(); it begins on the first reactor, where |started| is called,
- * and from there its acceptors are armed on theirs.
+ * It is made in the caller's thread, which may be a worker, so that a failed
+ * bind is the answer of plait_listen(); it begins on the first reactor, where
+ * |started| is called, and from there its acceptors are armed on theirs.
  */
 #include "core/listener.h"
 
@@ -33,22 +33,28 @@ static void begin_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   }
 }
 
-static void listener_link(plait_listener *l) {
-  plait_reactor *home = l->home;
+/* By mail, since the list is home's alone.  A runtime that is being freed finds
+ * it there. */
+static void link_deliver(plait_reactor *home, plait__mail *mail, bool drop) {
+  plait_listener *l = plait_container_of(mail, plait_listener, link);
+  (void)drop;
   l->next = home->listeners;
   if (l->next != NULL)
     l->next->prev = l;
   home->listeners = l;
 }
 
-static void listener_free(plait_listener *l) {
-  plait_reactor *home = l->home;
+static void listener_unlink(plait_listener *l) {
   if (l->prev != NULL)
     l->prev->next = l->next;
   else
-    home->listeners = l->next;
+    l->home->listeners = l->next;
   if (l->next != NULL)
     l->next->prev = l->prev;
+}
+
+static void listener_free(plait_listener *l) {
+  plait_reactor *home = l->home;
   for (unsigned i = 0; i < l->acceptor_count; i++)
     plait__acceptor_free(l->acceptors[i]);
   plait__free(home->os, l->endpoint);
@@ -57,8 +63,11 @@ static void listener_free(plait_listener *l) {
 
 static void gone_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait_runtime *runtime = r->runtime;
-  if (!drop)
-    listener_free(plait_container_of(mail, plait_listener, gone));
+  if (!drop) {
+    plait_listener *l = plait_container_of(mail, plait_listener, gone);
+    listener_unlink(l);
+    listener_free(l);
+  }
   plait__runtime_unref(runtime);
 }
 
@@ -83,9 +92,9 @@ static plait_listener *listener_new(plait_runtime *runtime,
   if (l->home == NULL || l->home->runtime != runtime)
     l->home = runtime->reactors[0];
   l->begin.deliver = begin_deliver;
+  l->link.deliver = link_deliver;
   l->gone.deliver = gone_deliver;
   atomic_store(&l->refs, 1);
-  listener_link(l);
   return l;
 }
 
@@ -141,6 +150,7 @@ static int listener_start(plait_runtime *runtime, plait_factory *factory,
     return code;
   }
   l->spread = n == 1 && runtime->reactor_count > 1;
+  plait__reactor_mail(l->home, &l->link); /* ahead of |gone| */
   plait__reactor_mail(runtime->reactors[0], &l->begin);
   *ret = l;
   return 0;
@@ -193,6 +203,7 @@ int plait__listen_stdio(plait_runtime *runtime, plait_factory *factory,
     listener_free(l);
     return code;
   }
+  plait__reactor_mail(l->home, &l->link);
   *ret = l;
   return 0;
 }
@@ -232,6 +243,9 @@ void plait_listener_close(plait_listener *l) {
 }
 
 void plait__listeners_free(plait_reactor *r) {
-  while (r->listeners != NULL)
-    listener_free(r->listeners);
+  while (r->listeners != NULL) {
+    plait_listener *l = r->listeners;
+    listener_unlink(l);
+    listener_free(l);
+  }
 }
