@@ -19,6 +19,7 @@ static struct {
   unsigned children, clients;
   atomic_uint ended, lost; /* on any reactor */
   plait_process_end end;
+  char why[100]; /* it did not start */
 } server;
 static struct spy_side client;
 
@@ -37,6 +38,8 @@ static void child_ended(plait_inetd *inetd, const plait_process_end *end) {
   ck_assert_ptr_eq(inetd, &server.inetd);
   if (server.children == 1)
     server.end = *end;
+  if (end->how == PLAIT_PROCESS_FAILED)
+    snprintf(server.why, sizeof server.why, "%s", plait_error_detail());
   atomic_fetch_add(&server.ended, 1);
   stop_when_done();
 }
@@ -47,6 +50,12 @@ static void client_lost(struct spy *s) {
   stop_when_done();
 }
 
+/* Reset before it knew that it was connected. */
+static void client_failed(struct spy_side *side) {
+  ck_assert_int_eq(side->failure, PLAIT_ECONNRESET);
+  client_lost(NULL);
+}
+
 static void begin(const char *program, const char *const *argv) {
   memset(&server, 0, sizeof server);
   server.children = server.clients = 1;
@@ -54,6 +63,7 @@ static void begin(const char *program, const char *const *argv) {
   plait_inetd_init(&server.inetd, &options);
   server.inetd.ended = child_ended;
   spy_side_init(&client, "client", NULL);
+  client.on_failure = client_failed;
   on(SPY_LOST, client_lost);
 }
 
@@ -122,12 +132,20 @@ START_TEST(test_descriptors) {
 }
 END_TEST
 
+/* The only client was reset, and why was told. */
+static void expect_failure(int code, const char *why) {
+  ck_assert(server.end.how == PLAIT_PROCESS_FAILED);
+  ck_assert_int_eq(server.end.code, code);
+  ck_assert_str_eq(server.why, why);
+  if (client.failed == 0)
+    ck_assert_str_eq(client.records[0].trace, "made lost(ECONNRESET)");
+}
+
 START_TEST(test_missing) {
   begin("/nowhere", NULL);
   play(1, 1);
-  ck_assert_str_eq(client.records[0].trace, "made lost(EOF)");
-  ck_assert(server.end.how == PLAIT_PROCESS_FAILED);
-  ck_assert_int_eq(server.end.code, PLAIT_ENOENT);
+  expect_failure(PLAIT_ENOENT,
+                 "spawn /nowhere: exec: no such file or directory");
 }
 END_TEST
 
@@ -153,10 +171,20 @@ START_TEST(test_no_pipes) {
   begin("/bin/cat", NULL);
   options.fds = fds;
   options.fd_count = 1;
-  server.children = 0;
   play(1, 1);
-  ck_assert_str_eq(client.records[0].trace, "made lost(EOF)");
-  ck_assert_uint_eq(server.ended, 0);
+  expect_failure(PLAIT_EINVAL, "spawn /bin/cat: no pipes behind a listener");
+}
+END_TEST
+
+/* What it should inherit is not there: there is no child to tell of it. */
+START_TEST(test_no_descriptor) {
+  static const plait_process_fd fds[] = {{5, PLAIT_CHILD_INHERITS, 1000000}};
+  begin("/bin/cat", NULL);
+  options.fds = fds;
+  options.fd_count = 1;
+  play(1, 1);
+  expect_failure(PLAIT_EBADF,
+                 "spawn /bin/cat: descriptor 1000000: bad descriptor");
 }
 END_TEST
 
@@ -187,6 +215,9 @@ START_TEST(test_memory) {
     ck_assert_int_eq(plait_run(runtime), 0);
     failed = leak_failed();
     leak_fail_at(0);
+    ck_assert(server.ended == 1 || failed); /* else there was no connection */
+    if (failed && server.ended == 1)
+      ck_assert_int_eq(server.end.code, PLAIT_ENOMEM);
     ck_assert_int_le(read(fd, &byte, 1), 0);
     close(fd);
     close_runtime();
@@ -210,6 +241,7 @@ int main(int argc, char **argv) {
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_stop);
   tcase_add_test(c, test_no_pipes);
+  tcase_add_test(c, test_no_descriptor);
   tcase_add_test(c, test_memory);
   suite_add_tcase(s, c);
   return run_suite(s);

@@ -214,7 +214,7 @@ PLAIT_EXTERN void plait_process_close(plait_process *p);
  *
  * plait closes its own descriptor without a word to the peer, and has the
  * connection until the child was reaped; limits.connections_max says how many
- * there are at once. */
+ * there are at once.  A connection whose child does not start is reset. */
 
 typedef struct plait_inetd plait_inetd;
 
@@ -223,9 +223,10 @@ struct plait_inetd {
   /* Yours, for as long as the factory.  |fds| may name others than 0 and 1, but
    * no pipes; 2 is ours if it does not. */
   const plait_process_options *options;
-  /* Optional, set after plait_inetd_init(): a child has ended, or did not
-   * start. On the connection's reactor; with several, on several threads at
-   * once. */
+  /* Optional, set after plait_inetd_init(), once for each connection: its child
+   * has ended; or it did not start, PLAIT_PROCESS_FAILED, be it that there was
+   * no memory or no descriptor for it, and plait_error_detail() tells the step.
+   * On the connection's reactor; with several, on several threads at once. */
   void (*ended)(plait_inetd *inetd, const plait_process_end *end);
 };
 

@@ -2,7 +2,9 @@
  *
  * The child gets a copy of the connection's descriptor, and once it runs ours
  * is closed without a word to the peer.  The connection lasts until the child
- * was reaped, so it counts for connections_max, and a stop waits for it. */
+ * was reaped, so it counts for connections_max, and a stop waits for it.
+ *
+ * A child that does not start resets it: nothing is not an empty answer. */
 #include <plait/error.h>
 
 #include "core/error.h"
@@ -19,12 +21,16 @@ static inetd_child *child_of(plait__child *c) {
   return plait_container_of(c, inetd_child, child);
 }
 
+static void inetd_told(plait_inetd *inetd, const plait_process_end *end) {
+  if (inetd->ended != NULL)
+    inetd->ended(inetd, end);
+}
+
 static void child_end(inetd_child *i, int code) {
   plait__stream *s = i->stream;
   const plait__os *os = s->reactor->os;
-  if (i->inetd->ended != NULL)
-    i->inetd->ended(i->inetd, &i->child.end);
-  plait__closing(s, PLAIT__ON_FAIL, code);
+  inetd_told(i->inetd, &i->child.end);
+  plait__closing(s, PLAIT__ON_ABORT, code); /* if it is not yet closed */
   plait__closing_reason(s, code);
   plait__child_fini(&i->child);
   plait__free(os, i);
@@ -99,7 +105,8 @@ static int inetd_start(plait_inetd *inetd, plait__stream *s) {
   plait_pool *pool = plait_runtime_pool(s->reactor->runtime);
   inetd_child *i = pool != NULL ? plait__zalloc(os, sizeof *i) : NULL;
   if (i == NULL)
-    return PLAIT_ENOMEM;
+    return plait__fail(PLAIT_ENOMEM, "spawn %s: out of memory",
+                       inetd->options->program);
   i->stream = s;
   i->inetd = inetd;
   int code = inetd_init(i, pool);
@@ -117,8 +124,11 @@ static void inetd_made(plait_protocol *p) {
   plait_inetd *inetd = plait_container_of(p->factory, plait_inetd, factory);
   plait_pause_reading(p->transport);
   int code = inetd_start(inetd, s);
-  if (code != 0)
-    plait__closing(s, PLAIT__ON_FAIL, code);
+  if (code == 0)
+    return;
+  inetd_told(inetd,
+             &(plait_process_end){.how = PLAIT_PROCESS_FAILED, .code = code});
+  plait__closing(s, PLAIT__ON_ABORT, code);
 }
 
 /* The child is told. */
