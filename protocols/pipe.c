@@ -116,16 +116,11 @@ static void side_join(struct side *self, struct side *other, int index,
   plait_resume_reading(self->base.transport);
 }
 
-static bool on_workers(const plait_transport *t) {
-  const plait_factory *factory = plait_transport_protocol(t)->factory;
-  return factory->dispatch == PLAIT_ON_WORKERS;
-}
-
 int plait_pipe_joint(plait_transport *a, plait_transport *b,
                      plait_joint *joint) {
   if (a == b || plait_transport_reactor(a) != plait_transport_reactor(b))
     return PLAIT_EINVAL;
-  if (on_workers(a) || on_workers(b))
+  if (plait_transport_on_workers(a) || plait_transport_on_workers(b))
     return PLAIT_ENOTSUP;
   struct side *first = side_take(a);
   struct side *second = first != NULL ? side_take(b) : NULL;

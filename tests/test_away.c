@@ -152,6 +152,147 @@ START_TEST(a_deferred_task_that_works_is_not_cancelled) {
 }
 END_TEST
 
+/* ---- on the way to the reactor -------------------------------------------*/
+
+enum { WORLDS = 400, LATEST_US = 400 };
+
+static plait_handle handle;
+static unsigned switched, settled, lost, called;
+static uint64_t when_us;
+static bool early; /* before it was settled */
+
+static void settled_made(plait_protocol *p) {
+  ck_assert(!plait_transport_on_workers(p->transport));
+  settled++;
+}
+
+static void settled_lost(plait_protocol *p, int why) {
+  ck_assert(!plait_transport_on_workers(p->transport));
+  reason = why;
+  lost++;
+}
+
+static const plait_protocol_ops settled_ops = {.name = "settled",
+                                               .size = sizeof(plait_protocol),
+                                               .connection_made = settled_made,
+                                               .connection_lost = settled_lost};
+
+static void mover_made(plait_protocol *p) {
+  handle = plait_transport_handle(p->transport);
+}
+
+static void mover_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)data, (void)len;
+  ck_assert_ptr_nonnull(
+      plait_switch_to_reactor(p->transport, &settled_ops, NULL, 0));
+}
+
+/* Closed before it got anything, or it is switched. */
+static void mover_lost(plait_protocol *p, int why) {
+  ck_assert(plait_transport_on_workers(p->transport));
+  if (why == PLAIT_ESWITCHED) {
+    switched++;
+    return;
+  }
+  reason = why;
+  lost++;
+}
+
+static const plait_protocol_ops mover_ops = {.name = "mover",
+                                             .size = sizeof(plait_protocol),
+                                             .connection_made = mover_made,
+                                             .data_received = mover_data,
+                                             .connection_lost = mover_lost};
+
+static void close_it(void) {
+  plait_handle_close(handle);
+}
+
+static void abort_it(void) {
+  plait_handle_abort(handle);
+}
+
+static void call_run(plait_call *call, plait_protocol *p) {
+  (void)call;
+  called++;
+  if (p != NULL)
+    plait_close_reason(p->transport, PLAIT_EBUSY);
+}
+
+static plait_call call = {.run = call_run};
+
+static void call_it(void) {
+  if (plait_handle_call(handle, &call) != 0)
+    called++;
+}
+
+static void stop_it(void) {
+  plait_runtime_stop(runtime);
+}
+
+static void stop_it_now(void) {
+  plait_runtime_stop_now(runtime);
+}
+
+static const struct {
+  void (*fn)(void);
+  int reason, code; /* of plait_run() */
+} deeds[] = {{close_it, 0, 0},
+             {abort_it, PLAIT_ECANCELED, 0},
+             {call_it, PLAIT_EBUSY, 0},
+             {stop_it, 0, 0},
+             {stop_it_now, PLAIT_EDRAIN, PLAIT_EDRAIN}};
+
+static void disturb(void *arg) {
+  while (handle.id == 0)
+    plait_sim_sleep_us(sim, 1);
+  plait_sim_sleep_us(sim, when_us);
+  early = settled == 0;
+  (*(void (*const *)(void))arg)();
+}
+
+static void play_homeward(uint64_t seed, int deed) {
+  int fds[2];
+  plait_sim_thread *thread;
+  void (*fn)(void) = deeds[deed].fn;
+  switched = settled = lost = called = 0;
+  reason = 1;
+  here = (plait_factory){.protocol = &mover_ops, .dispatch = PLAIT_ON_WORKERS};
+  there = (plait_factory){.protocol = &client_ops};
+  sim_begin((plait_sim_options){
+      .seed = seed, .switch_ppm = 300000, .wake_max_us = 40});
+  open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
+  plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
+  require(plait_sim_pair(sim, fds) == 0 &&
+              plait_adopt(reactor, fds[0], &here) == 0 &&
+              plait_adopt(reactor, fds[1], &there) == 0 &&
+              plait_sim_thread_start(sim, disturb, &fn, "deed", &thread) == 0,
+          "%s", plait_error_detail());
+  ck_assert_int_eq(plait_run(runtime), deeds[deed].code);
+  plait_sim_thread_join(thread);
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+}
+
+/* Whatever comes, and whenever: whoever is there gets it, once. */
+START_TEST(what_comes_meanwhile_is_not_lost) {
+  unsigned before = 0, after = 0;
+  for (unsigned i = 0; i < WORLDS; i++) {
+    when_us = (uint64_t)LATEST_US * i / WORLDS;
+    handle = (plait_handle){0};
+    play_homeward(i + 1, _i);
+    ck_assert_uint_eq(lost, 1);
+    ck_assert_uint_eq(settled, switched);
+    ck_assert_int_eq(called, deeds[_i].fn == call_it);
+    require(reason == deeds[_i].reason, "world %u: lost with %d", i, reason);
+    before += early;
+    after += !early;
+  }
+  ck_assert_uint_gt(before, 10);
+  ck_assert_uint_gt(after, 10);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("away");
   TCase *tc = tcase_create("away");
@@ -159,6 +300,8 @@ int main(void) {
   tcase_add_test(tc, no_resume_after_a_close);
   tcase_add_test(tc, a_timed_task_takes_a_reactor);
   tcase_add_test(tc, a_deferred_task_that_works_is_not_cancelled);
+  tcase_add_loop_test(tc, what_comes_meanwhile_is_not_lost, 0,
+                      sizeof deeds / sizeof deeds[0]);
   suite_add_tcase(s, tc);
   return run_suite(s);
 }

@@ -449,6 +449,51 @@ START_TEST(callbacks_on_workers) {
 }
 END_TEST
 
+/* Each comes to the reactor when it has got a "!", and the later one joins. */
+static void porter_made(plait_protocol *p) {
+  struct door *door = door_of(p);
+  door->transport = p->transport;
+  plait_pause_reading(p->transport);
+  if (doors[0].transport != NULL && doors[1].transport != NULL)
+    ck_assert_int_eq(
+        plait_pipe_joint(doors[0].transport, doors[1].transport, &joint), 0);
+}
+
+static const plait_protocol_ops porter_ops = {.name = "porter",
+                                              .size = sizeof(plait_protocol),
+                                              .connection_made = porter_made,
+                                              .connection_lost = door_lost};
+
+static void away_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  ck_assert_int_eq(data[0], '!');
+  ck_assert_ptr_nonnull(
+      plait_switch_to_reactor(p->transport, &porter_ops, data + 1, len - 1));
+}
+
+START_TEST(from_workers_by_way_of_the_reactor) {
+  static const plait_protocol_ops ops = {.name = "away",
+                                         .size = sizeof(plait_protocol),
+                                         .data_received = away_data};
+  MUST(plait_test_new(&(plait_test_options){.sim.seed = 1}, &test));
+  joint = (plait_joint){.ended = joint_ended, .lost = joint_lost};
+  told[0] = '\0';
+  for (int i = 0; i < 2; i++) {
+    doors[i] = (struct door){
+        .factory = {.protocol = &ops, .dispatch = PLAIT_ON_WORKERS}};
+    MUST(plait_test_serve(test, &doors[i].factory, &peers[i]));
+  }
+  plait_test_feed(peers[0], "!from the first");
+  plait_test_feed(peers[1], "!from the second");
+  MUST(plait_test_expect(peers[1], "from the first"));
+  MUST(plait_test_expect(peers[0], "from the second"));
+  ck_assert_int_eq(doors[0].reason, PLAIT_ESWITCHED);
+  ck_assert_int_eq(doors[1].reason, PLAIT_ESWITCHED);
+  plait_test_reset(peers[0]);
+  MUST(plait_test_expect_state(peers[1], PLAIT_TEST_RESET));
+  END("lost(0 PLAIT_ECONNRESET) lost(1 PLAIT_ECANCELED) ");
+}
+END_TEST
+
 /* ---- no memory -----------------------------------------------------------*/
 
 static int code_of_join;
@@ -499,6 +544,7 @@ int main(void) {
   tcase_add_loop_test(tc, one_that_closes, 0, 2);
   tcase_add_loop_test(tc, one_whose_end_was_told, 0, 2);
   tcase_add_test(tc, callbacks_on_workers);
+  tcase_add_test(tc, from_workers_by_way_of_the_reactor);
   tcase_add_loop_test(tc, no_memory_for_the_sides, 0, 2);
   suite_add_tcase(s, tc);
   SRunner *runner = srunner_create(s);

@@ -17,8 +17,9 @@
 
 PLAIT_BEGIN
 
-/* Joins |a| and |b|, two connections of one reactor, whose callbacks run there;
- * call it in any callback on it.
+/* Joins |a| and |b|, two connections of one reactor, whose callbacks run there
+ * (from workers plait_switch_to_reactor() brings them); call it in any callback
+ * on it.
  *
  * Both are switched (plait_switch_protocol) to a protocol of plait's: your
  * instances get connection_lost(PLAIT_ESWITCHED) after the running callback.
@@ -73,13 +74,17 @@ PLAIT_EXTERN int plait_pipe_joint(plait_transport *a, plait_transport *b,
  * reactor, with the limits of |a|'s factory.  |options| are plait_connect()'s,
  * without |reactor| and |reconnect|, or NULL; |joint| may be NULL.
  *
+ * |a|'s callbacks may run on workers; it is switched to its reactor
+ * (plait_switch_to_reactor), where the joint's callbacks run.
+ *
  * |a| is switched at once, and not read from until there is a connection.  If
  * none can be made, |a| is reset: |lost| is called for side 1, where
  * plait_error_detail() names the step, then for side 0.  If |a| is lost before,
  * the attempt is given up.
  *
- * 0, or a negative code (plait_connect's and plait_pipe's): the joint hears
- * nothing, and |a| is reset, unless the code is PLAIT_ENOTSUP. */
+ * 0, or a negative code, and the joint hears nothing, and |a| is reset:
+ * PLAIT_EENDPOINT, PLAIT_EINVAL (|options|), PLAIT_ECLOSED (it could not be
+ * switched), PLAIT_ENOMEM. */
 PLAIT_EXTERN int plait_pipe_connect(plait_transport *a, const char *endpoint,
                                     const plait_connect_options *options,
                                     plait_joint *joint);

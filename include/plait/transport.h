@@ -100,11 +100,25 @@ PLAIT_EXTERN plait_protocol *
 plait_switch_protocol(plait_transport *t, const plait_protocol_ops *ops,
                       const uint8_t *rest, size_t len);
 
+/* plait_switch_protocol() to an instance whose callbacks run on the
+ * connection's reactor, from then on and whatever its factory says: where
+ * plait_pipe() joins connections, or where there is nothing more that blocks.
+ *
+ * With callbacks on workers the new instance has another transport, its
+ * base.transport, which is good from its connection_made on; |t| is the old
+ * one's until its connection_lost(PLAIT_ESWITCHED) has returned.  The handle
+ * stays, and so does what plait_switch_protocol() keeps. */
+PLAIT_EXTERN plait_protocol *
+plait_switch_to_reactor(plait_transport *t, const plait_protocol_ops *ops,
+                        const uint8_t *rest, size_t len);
+
 /* ---- questions and settings -------------------------------------------*/
 
 /* The value that names this connection on any thread. */
 PLAIT_EXTERN plait_handle plait_transport_handle(const plait_transport *t);
 PLAIT_EXTERN plait_reactor *plait_transport_reactor(const plait_transport *t);
+/* Whether callbacks run on workers. */
+PLAIT_EXTERN bool plait_transport_on_workers(const plait_transport *t);
 /* The instance that gets the events. */
 PLAIT_EXTERN plait_protocol *plait_transport_protocol(const plait_transport *t);
 

@@ -201,6 +201,7 @@ const plait__transport_ops plait__stream_ops = {
     .resume = verb_resume,
     .unread = verb_unread,
     .switch_to = verb_switch_to,
+    .switch_home = verb_switch_to,
     .closing = verb_closing,
     .paused = verb_paused,
     .queued = verb_queued,

@@ -112,6 +112,13 @@ plait_protocol *plait_switch_protocol(plait_transport *t,
   return t->ops->switch_to(t, ops, rest, len);
 }
 
+plait_protocol *plait_switch_to_reactor(plait_transport *t,
+                                        const plait_protocol_ops *ops,
+                                        const uint8_t *rest, size_t len) {
+  plait__at_home(t, "plait_switch_to_reactor");
+  return t->ops->switch_home(t, ops, rest, len);
+}
+
 /* ---- questions and settings ---------------------------------------------- */
 
 plait_handle plait_transport_handle(const plait_transport *t) {
@@ -120,6 +127,10 @@ plait_handle plait_transport_handle(const plait_transport *t) {
 
 plait_reactor *plait_transport_reactor(const plait_transport *t) {
   return plait__stream_of(t)->reactor;
+}
+
+bool plait_transport_on_workers(const plait_transport *t) {
+  return t->below != NULL;
 }
 
 plait_protocol *plait_transport_protocol(const plait_transport *t) {

@@ -37,6 +37,9 @@ typedef struct plait__transport_ops {
   plait_protocol *(*switch_to)(plait_transport *t,
                                const plait_protocol_ops *ops,
                                const uint8_t *rest, size_t len);
+  plait_protocol *(*switch_home)(plait_transport *t,
+                                 const plait_protocol_ops *ops,
+                                 const uint8_t *rest, size_t len);
   bool (*closing)(const plait_transport *t);
   bool (*paused)(const plait_transport *t);
   size_t (*queued)(const plait_transport *t);

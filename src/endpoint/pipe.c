@@ -1,9 +1,10 @@
 /* plait_pipe_connect(): a connection that waits for the one it is to be joined
  * with.
  *
- * It is switched to a protocol that waits, paused; the connector has a factory
- * of its own, which lives until that is stopped.  The two know each other until
- * one of them is gone or they are joined. */
+ * It is switched to a protocol that waits, paused, on its reactor, from where
+ * the connector begins, with a factory of its own, which lives until that is
+ * stopped.  The two know each other until one of them is gone or they are
+ * joined. */
 #include <plait/error.h>
 #include <plait/factory.h>
 #include <plait/pipe.h>
@@ -14,6 +15,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/runtime.h"
+#include "endpoint/spec.h"
 
 struct attempt;
 
@@ -29,6 +31,8 @@ struct attempt {
   plait_connector *connector;
   struct waiter *waiter; /* NULL: it is lost, or they are joined */
   plait_joint *joint;    /* may be NULL */
+  plait_connect_options options;
+  char endpoint[];
 };
 
 /* They forget each other, and nothing more is tried. */
@@ -43,7 +47,30 @@ static void tell_lost(plait_joint *joint, int side, int reason) {
     joint->lost(joint, side, reason);
 }
 
+static void attempt_free(struct attempt *a) {
+  plait__free(a->runtime->driver->os, a);
+}
+
 /* ---- who waits ------------------------------------------------------------*/
+
+static void waiter_made(plait_protocol *p) {
+  struct waiter *w = plait_container_of(p, struct waiter, base);
+  struct attempt *a = w->attempt;
+  int code = plait_connect(a->runtime, a->endpoint, &a->factory, &a->options,
+                           &a->connector);
+  if (code == 0)
+    return;
+  w->attempt = NULL;
+  tell_lost(a->joint, 1, code);
+  attempt_free(a);
+  plait_abort(p->transport);
+}
+
+/* A stop ends the attempt, and that resets it: what has got no answer must not
+ * look as if it had an empty one. */
+static void waiter_draining(plait_protocol *p) {
+  (void)p;
+}
 
 static void waiter_lost(plait_protocol *p, int reason) {
   struct waiter *w = plait_container_of(p, struct waiter, base);
@@ -59,6 +86,8 @@ static void waiter_lost(plait_protocol *p, int reason) {
 static const plait_protocol_ops waiter_ops = {
     .name = "pipe that waits",
     .size = PLAIT_INSTANCE(struct waiter, base),
+    .connection_made = waiter_made,
+    .draining = waiter_draining,
     .connection_lost = waiter_lost,
 };
 
@@ -107,10 +136,6 @@ static void attempt_failed(plait_factory *factory, plait_connector *connector,
   plait_abort(w->base.transport);
 }
 
-static void attempt_free(struct attempt *a) {
-  plait__free(a->runtime->driver->os, a);
-}
-
 static void attempt_stopped(plait_factory *factory) {
   attempt_free(attempt_of(factory));
 }
@@ -123,9 +148,13 @@ static const plait_protocol_ops attempt_ops = {
 };
 
 static struct attempt *attempt_new(const plait_transport *t,
+                                   const char *endpoint,
+                                   const plait_connect_options *options,
                                    plait_joint *joint) {
-  plait_runtime *runtime = plait_reactor_runtime(plait_transport_reactor(t));
-  struct attempt *a = plait__zalloc(runtime->driver->os, sizeof *a);
+  plait_reactor *reactor = plait_transport_reactor(t);
+  plait_runtime *runtime = plait_reactor_runtime(reactor);
+  size_t size = strlen(endpoint) + 1;
+  struct attempt *a = plait__zalloc(runtime->driver->os, sizeof *a + size);
   if (a == NULL)
     return NULL;
   a->factory = (plait_factory){
@@ -136,44 +165,46 @@ static struct attempt *attempt_new(const plait_transport *t,
   };
   a->runtime = runtime;
   a->joint = joint;
+  if (options != NULL)
+    a->options = *options;
+  a->options.reactor = reactor;
+  memcpy(a->endpoint, endpoint, size);
   return a;
 }
 
 /* ---- both -----------------------------------------------------------------*/
 
-static int attempt_start(struct attempt *a, plait_reactor *reactor,
-                         const char *endpoint,
-                         const plait_connect_options *options) {
-  plait_connect_options o = {.reactor = reactor};
-  if (options != NULL) {
-    o = *options;
-    if (o.reactor != NULL || o.reconnect.retries != 0)
-      return plait__fail(PLAIT_EINVAL,
-                         "connect %s: a pipe has the reactor of "
-                         "its other side, and is made once",
-                         endpoint);
-    o.reactor = reactor;
-  }
-  return plait_connect(a->runtime, endpoint, &a->factory, &o, &a->connector);
+static int pipe_check(const char *endpoint,
+                      const plait_connect_options *options) {
+  plait__endpoint e;
+  int code = plait__endpoint_connect(endpoint, &e);
+  if (code != 0 || options == NULL)
+    return code;
+  if (options->reactor != NULL || options->reconnect.retries != 0)
+    return plait__fail(PLAIT_EINVAL,
+                       "connect %s: a pipe has the reactor of its other side, "
+                       "and is made once",
+                       endpoint);
+  return 0;
 }
 
-/* |a| is new, and of no use without a waiter. */
-static int attempt_join(struct attempt *a, plait_transport *t,
-                        const char *endpoint,
-                        const plait_connect_options *options) {
-  plait_protocol *p = plait_switch_protocol(t, &waiter_ops, NULL, 0);
-  if (p == NULL)
+static int pipe_wait(plait_transport *t, const char *endpoint,
+                     const plait_connect_options *options, plait_joint *joint) {
+  struct attempt *a = attempt_new(t, endpoint, options, joint);
+  if (a == NULL)
+    return plait__fail(PLAIT_ENOMEM, "connect %s: out of memory", endpoint);
+  plait_protocol *p = plait_switch_to_reactor(t, &waiter_ops, NULL, 0);
+  if (p == NULL) {
+    attempt_free(a);
     return plait__fail(PLAIT_ECLOSED, "connect %s: %s", endpoint,
                        plait_strerror(PLAIT_ECLOSED));
-  int code = attempt_start(a, plait_transport_reactor(t), endpoint, options);
-  if (code != 0)
-    return code;
+  }
   struct waiter *w = plait_container_of(p, struct waiter, base);
   w->attempt = a;
-  w->joint = a->joint;
+  w->joint = joint;
   a->waiter = w;
-  if (a->joint != NULL)
-    a->joint->sides[0] = t;
+  if (joint != NULL)
+    joint->sides[0] = p->transport;
   plait_pause_reading(t);
   return 0;
 }
@@ -181,19 +212,10 @@ static int attempt_join(struct attempt *a, plait_transport *t,
 int plait_pipe_connect(plait_transport *t, const char *endpoint,
                        const plait_connect_options *options,
                        plait_joint *joint) {
-  if (plait_transport_protocol(t)->factory->dispatch == PLAIT_ON_WORKERS)
-    return plait__fail(PLAIT_ENOTSUP,
-                       "connect %s: callbacks on workers cannot "
-                       "be joined",
-                       endpoint);
-  struct attempt *a = attempt_new(t, joint);
-  int code = a != NULL ? attempt_join(a, t, endpoint, options)
-                       : plait__fail(PLAIT_ENOMEM, "connect %s: out of memory",
-                                     endpoint);
+  int code = pipe_check(endpoint, options);
   if (code == 0)
-    return 0;
-  if (a != NULL)
-    attempt_free(a);
-  plait_abort(t);
+    code = pipe_wait(t, endpoint, options, joint);
+  if (code != 0)
+    plait_abort(t);
   return code;
 }

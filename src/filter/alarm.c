@@ -53,12 +53,13 @@ static void expiry_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
 static void alarm_rings(plait__alarm *base) {
   away_alarm *alarm = plait_container_of(base, away_alarm, alarm);
   plait__away *a = alarm->away;
+  bool ends = a->lost_sent || a->homing;
   if (alarm->every_ms != 0) {
     plait__wheel_set_again(&a->reactor->wheel, base, alarm->every_ms);
-    if (a->lost_sent || atomic_exchange(&alarm->expired, true))
+    if (ends || atomic_exchange(&alarm->expired, true))
       return; /* a period that is missed */
     atomic_fetch_add(&alarm->refs, 1);
-  } else if (a->lost_sent) {
+  } else if (ends) {
     alarm_unref(alarm);
     return;
   }

@@ -34,15 +34,31 @@ plait_transport *plait__away_here(const plait__slot *slot) {
 
 /* ---- one batch ----------------------------------------------------------- */
 
+static void away_leave(plait__away *a) {
+  plait__away_end(a, a->leaving, PLAIT_ESWITCHED);
+  a->leaving = NULL;
+}
+
+/* A switch takes effect, or the next step to one on the reactor is taken. */
+static void away_switch(plait__away *a) {
+  if (a->homeward == PLAIT__HOMEWARD_BACK) {
+    away_leave(a);
+    a->over = true;
+  } else if (a->phase == PLAIT__GONE) {
+    return; /* plait__away_finish() */
+  } else if (a->homeward == PLAIT__HOMEWARD_NOT) {
+    away_leave(a);
+    plait__away_made(a);
+  } else if (a->homeward == PLAIT__HOMEWARD_LEAVES &&
+             plait__order(a, PLAIT__ORDER_HOME, 0, 0)) {
+    a->homeward = PLAIT__HOMEWARD_ASKED;
+  }
+}
+
 /* What follows from an event, before the next one. */
 static void away_settle(plait__away *a) {
-  if (a->leaving != NULL && a->phase != PLAIT__GONE &&
-      !plait__instance_waits(a->leaving)) {
-    plait_protocol *old = a->leaving;
-    plait__away_end(a, old, PLAIT_ESWITCHED);
-    a->leaving = NULL;
-    plait__away_made(a);
-  }
+  if (a->leaving != NULL && !plait__instance_waits(a->leaving))
+    away_switch(a);
   if (a->phase == PLAIT__OPEN && a->wr_end && a->rd_told)
     plait__away_close_now(a, 0); /* both sides have ended */
 }
@@ -158,11 +174,13 @@ static void turn_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
 
 static void ack_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__away *a = plait_container_of(mail, plait__away, ack);
-  (void)drop;
+  plait__stream *s = a->stream;
   while (atomic_load(&a->pushing) !=
          0) /* what the strand has handled already */
     r->os->yield();
-  plait__stream_unhold(a->stream);
+  if (a->homeward != PLAIT__HOMEWARD_NOT)
+    plait__home_return(a, drop);
+  plait__stream_unhold(s);
 }
 
 void plait__away_init(plait__away *a) {

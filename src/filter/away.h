@@ -12,9 +12,14 @@
  * event is lost, the last order its acknowledgement, and with that the
  * connection goes.
  *
+ * Or it comes home: the strand orders that, home holds back what comes from
+ * then on and says |back|, the old instance ends behind all that came before,
+ * and with the acknowledgement home switches to the new one, as any stream
+ * does.
+ *
  * Files: away.c (the strand's job, and the end), callbacks.c (what it calls),
  * input.c (data on the strand), verbs.c (what its transport does), orders.c,
- * alarm.c (timers), home.c (the reactor's side).
+ * alarm.c (timers), home.c (the reactor's side), homeward.c (coming home).
  */
 #ifndef PLAIT_FILTER_AWAY_H
 #define PLAIT_FILTER_AWAY_H
@@ -53,6 +58,14 @@ enum {
   PLAIT__WANT_LEASES = 1u << 3 /* enough of them were given back */
 };
 
+/* A switch to an instance on the reactor. */
+enum {
+  PLAIT__HOMEWARD_NOT,
+  PLAIT__HOMEWARD_LEAVES, /* the old instance may still wait for a task */
+  PLAIT__HOMEWARD_ASKED,  /* the order is on its way */
+  PLAIT__HOMEWARD_BACK    /* nothing more comes from home: it may end */
+};
+
 struct plait__away {
   plait_transport head; /* what the protocol sees */
   plait__stream *stream;
@@ -65,6 +78,7 @@ struct plait__away {
   int dropped;         /* why */
   plait__job job;
   atomic_uint busy; /* jobs that run for this connection */
+  plait__mail back; /* from home: the last event */
   plait__notice made, eof, resume, timed_out, draining, close, lost;
 
   /* the strand's */
@@ -78,10 +92,11 @@ struct plait__away {
   int handled;       /* mails that are still counted as pending */
   unsigned wants;    /* not sent yet */
   uint8_t phase;     /* plait__phase: OPEN, FLUSHING or GONE */
+  uint8_t homeward;
   bool current_is_held;
   bool paused, held, wr_end, eof_due, rd_told, above;
   bool lost_due; /* it has come, and waits for a task */
-  bool over;     /* connection_lost was called */
+  bool over;     /* connection_lost was called, or it came home */
   bool inside;   /* a callback */
 
   /* both threads' */
@@ -97,8 +112,13 @@ struct plait__away {
 
   /* home's */
   bool lost_sent;
-  size_t published; /* of the stream's queue, in |queued| */
-  size_t arrived;   /* since then, of what was on the way */
+  bool homing; /* nothing is sent any more: what comes is for the instance that
+                * follows */
+  bool late_close, late_drain;
+  plait_call *late_calls;
+  plait__attached rest; /* what of it outlives the home, see home.c */
+  size_t published;     /* of the stream's queue, in |queued| */
+  size_t arrived;       /* since then, of what was on the way */
   uint32_t lease_bytes_max;
 
   /* to home */
@@ -109,6 +129,10 @@ struct plait__away {
 /* ---- home.c -------------------------------------------------------------- */
 
 plait__away *plait__home_away(const plait__stream *s);
+/* The strand's protocol is to be followed by one on the reactor. */
+void plait__home_awaits(plait__away *a);
+/* The strand is over, and that one follows. */
+void plait__home_return(plait__away *a, bool drop);
 
 /* ---- away.c -------------------------------------------------------------- */
 
@@ -147,6 +171,7 @@ void plait__away_on_timed_out(plait_reactor *r, plait__mail *mail, bool drop);
 void plait__away_on_draining(plait_reactor *r, plait__mail *mail, bool drop);
 void plait__away_on_close(plait_reactor *r, plait__mail *mail, bool drop);
 void plait__away_on_call(plait_reactor *r, plait__mail *mail, bool drop);
+void plait__away_on_back(plait_reactor *r, plait__mail *mail, bool drop);
 void plait__away_on_lost(plait_reactor *r, plait__mail *mail, bool drop);
 /* The last callbacks, if nothing has to be waited for any more. */
 void plait__away_finish(plait__away *a);
@@ -161,6 +186,9 @@ bool plait__away_reread(plait__away *a);
 /* Puts |len| bytes in front of what is held back.  False: out of memory. */
 bool plait__away_keep(plait__away *a, const uint8_t *data, size_t len);
 void plait__away_drop_input(plait__away *a);
+/* At home, when the strand is over: what was held back is the stream's.  False:
+ * out of memory. */
+bool plait__away_return_input(plait__away *a);
 
 /* ---- orders.c ------------------------------------------------------------ */
 
@@ -178,6 +206,7 @@ enum {
   PLAIT__ORDER_CLOSE, /* reason */
   PLAIT__ORDER_ABORT,
   PLAIT__ORDER_TIMEOUT,   /* idle_ms */
+  PLAIT__ORDER_HOME,      /* the connection comes home */
   PLAIT__ORDER_WATERMARKS /* high, low */
 };
 

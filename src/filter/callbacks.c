@@ -179,6 +179,12 @@ void plait__away_on_call(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__runtime_unref(runtime);
 }
 
+void plait__away_on_back(plait_reactor *r, plait__mail *mail, bool drop) {
+  plait__away *a = plait_container_of(mail, plait__away, back);
+  (void)r, (void)drop;
+  a->homeward = PLAIT__HOMEWARD_BACK;
+}
+
 /* ---- the end ------------------------------------------------------------- */
 
 void plait__away_on_lost(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -193,11 +199,14 @@ void plait__away_on_lost(plait_reactor *r, plait__mail *mail, bool drop) {
 void plait__away_finish(plait__away *a) {
   if (!a->lost_due || a->retained > 0)
     return;
+  bool comes_home = a->homeward != PLAIT__HOMEWARD_NOT;
   if (a->leaving != NULL) {
     plait__away_end(a, a->leaving, PLAIT_ESWITCHED);
     a->leaving = NULL;
-    plait__away_made(a);
+    if (!comes_home)
+      plait__away_made(a);
   }
-  plait__away_end(a, a->head.protocol, a->stream->reason);
+  if (!comes_home)
+    plait__away_end(a, a->head.protocol, a->stream->reason);
   a->over = true;
 }

@@ -97,24 +97,42 @@ static void home_eof(plait_protocol *p) {
 static void home_resume(plait_protocol *p) {
   plait__away *a = away_of(p);
   plait__away_publish(a->stream);
-  plait__away_notify(a, &a->resume, plait__away_on_resume);
+  if (!a->homing) /* else |above| stays, and is told there */
+    plait__away_notify(a, &a->resume, plait__away_on_resume);
 }
 
+/* The one that follows has a clock of its own. */
 static void home_timed_out(plait_protocol *p) {
   plait__away *a = away_of(p);
-  plait__away_notify(a, &a->timed_out, plait__away_on_timed_out);
+  if (!a->homing)
+    plait__away_notify(a, &a->timed_out, plait__away_on_timed_out);
 }
 
 static void home_draining(plait_protocol *p) {
   plait__away *a = away_of(p);
-  plait__away_notify(a, &a->draining, plait__away_on_draining);
+  a->late_drain = a->homing;
+  if (!a->homing)
+    plait__away_notify(a, &a->draining, plait__away_on_draining);
 }
 
-/* The strand has acknowledged it. */
+/* With the connection, and not with an instance. */
+static void rest_end(plait__attached *rest) {
+  plait__away *a = plait_container_of(rest, plait__away, rest);
+  if (a->stream->holds > 0)
+    plait__attach(a->stream->head.protocol, rest);
+  else
+    plait__free(a->reactor->os, a);
+}
+
+/* The strand has acknowledged it.  A mate that lives on may count in |busy|. */
 static void home_lost(plait_protocol *p, int reason) {
   plait__away *a = away_of(p);
   (void)reason;
-  plait__free(a->reactor->os, a);
+  a->rest.end = rest_end;
+  if (a->stream->holds > 0 && a->stream->mated)
+    plait__attach(a->stream->head.protocol, &a->rest);
+  else
+    plait__free(a->reactor->os, a);
 }
 
 const plait_protocol_ops plait__home_ops = {
@@ -133,7 +151,7 @@ const plait_protocol_ops plait__home_ops = {
 
 void plait__away_lost(plait__stream *s) {
   plait__away *a = plait__home_away(s);
-  if (a->lost_sent)
+  if (a->lost_sent || a->homing)
     return;
   a->lost_sent = true;
   home_counts(a);
@@ -148,10 +166,22 @@ bool plait__away_busy(const plait__stream *s) {
   return atomic_load(&plait__home_away(s)->pending) != 0;
 }
 
+static void home_keep_call(plait__away *a, plait_call *call) {
+  plait_call **end = &a->late_calls;
+  while (*end != NULL)
+    end = &(*end)->next;
+  call->next = NULL;
+  *end = call;
+}
+
 bool plait__away_call(plait__stream *s, plait_call *call) {
   plait__away *a = plait__home_away(s);
   if (a->lost_sent)
     return false;
+  if (a->homing) {
+    home_keep_call(a, call);
+    return true;
+  }
   call->mail.deliver = plait__away_on_call;
   plait__away_push(a, &call->mail);
   return true;
@@ -159,7 +189,8 @@ bool plait__away_call(plait__stream *s, plait_call *call) {
 
 void plait__away_close(plait__stream *s) {
   plait__away *a = plait__home_away(s);
-  if (!a->lost_sent)
+  a->late_close = a->homing;
+  if (!a->lost_sent && !a->homing)
     plait__away_notify(a, &a->close, plait__away_on_close);
 }
 

@@ -64,6 +64,28 @@ void plait__away_drop_input(plait__away *a) {
   }
 }
 
+static size_t held_bytes(const plait__away *a) {
+  size_t sum = 0;
+  for (plait__mail *m = a->held_first; m != NULL; m = m->next)
+    sum += lease_of(m)->len;
+  return sum;
+}
+
+bool plait__away_return_input(plait__away *a) {
+  const plait__os *os = a->reactor->os;
+  size_t len = held_bytes(a), at = 0;
+  uint8_t *all = len > 0 ? plait__alloc(os, len) : NULL;
+  bool good = len == 0 || all != NULL;
+  for (plait__mail *m = a->held_first; m != NULL && good; m = m->next) {
+    memcpy(all + at, lease_of(m)->data, lease_of(m)->len);
+    at += lease_of(m)->len;
+  }
+  good = good && plait__stream_keep(a->stream, all, len);
+  plait__free(os, all);
+  plait__away_drop_input(a);
+  return good;
+}
+
 /* ---- delivering ---------------------------------------------------------- */
 
 static void input_hand(plait__away *a, plait__lease *lease) {

@@ -108,6 +108,9 @@ static void order_obey(plait__away *a, const order *o) {
   case PLAIT__ORDER_TIMEOUT:
     t->ops->set_timeout(t, (uint32_t)x);
     break;
+  case PLAIT__ORDER_HOME:
+    plait__home_awaits(a);
+    break;
   default:
     t->ops->set_watermarks(t, (uint32_t)x, (uint32_t)y);
   }

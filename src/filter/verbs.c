@@ -196,15 +196,15 @@ static bool verb_switching_to(const plait_transport *t,
   return t->protocol == p && away_of(t)->leaving != NULL;
 }
 
-static plait_protocol *verb_switch_to(plait_transport *t,
-                                      const plait_protocol_ops *ops,
-                                      const uint8_t *rest, size_t len) {
-  plait__away *a = away_of(t);
+/* To an instance that is going to see |head|. */
+static plait_protocol *away_switch(plait__away *a, plait_transport *head,
+                                   const plait_protocol_ops *ops,
+                                   const uint8_t *rest, size_t len) {
   const plait__os *os = a->reactor->os;
-  plait_protocol *old = t->protocol;
+  plait_protocol *old = a->head.protocol;
   if (a->phase != PLAIT__OPEN || a->leaving != NULL || a->rd_told)
     return NULL;
-  plait_protocol *p = plait__instance_new(os, ops, t, old->factory);
+  plait_protocol *p = plait__instance_new(os, ops, head, old->factory);
   if (p == NULL)
     return NULL;
   if (!plait__away_keep(a, rest, len)) {
@@ -212,7 +212,23 @@ static plait_protocol *verb_switch_to(plait_transport *t,
     return NULL;
   }
   a->leaving = old;
-  t->protocol = p;
+  a->head.protocol = p;
+  return p;
+}
+
+static plait_protocol *verb_switch_to(plait_transport *t,
+                                      const plait_protocol_ops *ops,
+                                      const uint8_t *rest, size_t len) {
+  return away_switch(away_of(t), t, ops, rest, len);
+}
+
+static plait_protocol *verb_switch_home(plait_transport *t,
+                                        const plait_protocol_ops *ops,
+                                        const uint8_t *rest, size_t len) {
+  plait__away *a = away_of(t);
+  plait_protocol *p = away_switch(a, &a->stream->head, ops, rest, len);
+  if (p != NULL)
+    a->homeward = PLAIT__HOMEWARD_LEAVES;
   return p;
 }
 
@@ -361,6 +377,7 @@ const plait__transport_ops plait__away_ops = {
     .resume = verb_resume,
     .unread = verb_unread,
     .switch_to = verb_switch_to,
+    .switch_home = verb_switch_home,
     .closing = verb_closing,
     .paused = verb_paused,
     .queued = verb_queued,

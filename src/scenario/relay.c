@@ -191,7 +191,7 @@ static int relay_open(struct stage *stage) {
   const struct plan *plan = stage->plan;
   stage->relayed = true;
   stage_side(stage, &relay->server, &peer_server.base, plan->workers != 0);
-  stage_side(stage, &relay->front, &visitor_ops, false);
+  stage_side(stage, &relay->front, &visitor_ops, plan->workers != 0);
   stage_side(stage, &relay->client, &peer_client.base, false);
   /* A relay that is silent closes in order: a part would look like the whole.
    */

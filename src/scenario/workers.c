@@ -178,8 +178,10 @@ static void server_switch(struct asker *a) {
       abort();
     rest.data = memcpy(copy, rest.data, rest.len);
   }
-  plait_protocol *p = plait_switch_protocol(
-      a->framed.base.transport, &workers_server.base, rest.data, rest.len);
+  plait_transport *t = a->framed.base.transport;
+  plait_protocol *p =
+      (a->w->number % 3 == 2 ? plait_switch_to_reactor : plait_switch_protocol)(
+          t, &workers_server.base, rest.data, rest.len);
   if (copy != NULL)
     memset(copy, 0xee, rest.len);
   free(copy);
@@ -201,7 +203,7 @@ void server_close_if_done(struct asker *a) {
 
 static void server_frame(plait_framed *framed, plait_slice payload) {
   struct asker *a = asker_of(&framed->base);
-  const struct plan *plan = a->w->stage->plan;
+  bool blocks = plait_transport_on_workers(framed->base.transport);
   struct letter letter = letter_of(a, payload);
   struct office *office = office_of(&framed->base);
   if (a->link == NULL)
@@ -227,7 +229,7 @@ static void server_frame(plait_framed *framed, plait_slice payload) {
     server_switch(a);
     break;
   default:
-    if (plan->workers != 0 && plan->work_ms != 0)
+    if (blocks && a->w->stage->plan->work_ms != 0)
       witness_block(a->w);
     server_reply(a, &letter);
     break;
