@@ -2,6 +2,7 @@
  * them. */
 #include <check.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,10 @@
 #include "support/runtime.h"
 
 enum { PIECE = 100000, PASSED = 6 };
+
+/* Whose callbacks run on workers. */
+enum { ON_GIVER = 1, ON_TAKER = 2, MODES = 4 };
+static int mode;
 
 /* A file that says who it is. */
 static int file_of(unsigned number) {
@@ -96,6 +101,8 @@ static void begin(unsigned max) {
   taken = 0;
   received = 0;
   reason = 1;
+  giving.dispatch = mode & ON_GIVER ? PLAIT_ON_WORKERS : PLAIT_ON_REACTOR;
+  taking.dispatch = mode & ON_TAKER ? PLAIT_ON_WORKERS : PLAIT_ON_REACTOR;
   open_runtime((plait_runtime_options){0});
 }
 
@@ -153,6 +160,7 @@ static void give_in_order(plait_protocol *p) {
 }
 
 START_TEST(test_order) {
+  mode = _i;
   play(PASSED, give_in_order);
   ck_assert_uint_eq(taken, PASSED);
   ck_assert_uint_eq(received, written);
@@ -170,6 +178,7 @@ static void give_and_abort(plait_protocol *p) {
 }
 
 START_TEST(test_not_sent) {
+  mode = _i;
   play(PASSED, give_and_abort);
   ck_assert_uint_eq(taken, 0);
 }
@@ -206,6 +215,7 @@ static void give_three(plait_protocol *p) {
 }
 
 START_TEST(test_not_taken) {
+  mode = _i;
   play_ignored(3, give_three);
   ck_assert_uint_eq(received, 9);
   ck_assert_int_eq(reason, PLAIT_EOF);
@@ -213,6 +223,7 @@ START_TEST(test_not_taken) {
 END_TEST
 
 START_TEST(test_wanted_no_more) {
+  mode = _i;
   plait_protocol_ops ops = taker;
   ops.data_received = want_no_more;
   taking.protocol = &ops;
@@ -223,12 +234,14 @@ START_TEST(test_wanted_no_more) {
 END_TEST
 
 START_TEST(test_too_many) {
+  mode = _i;
   play_ignored(2, give_three);
   ck_assert_int_eq(reason, PLAIT_ELIMIT);
 }
 END_TEST
 
 START_TEST(test_none_wanted) {
+  mode = _i;
   play_ignored(0, give_three);
   ck_assert_uint_eq(received, 9);
   ck_assert_int_eq(reason, PLAIT_EOF);
@@ -271,6 +284,7 @@ static void play_at_once(unsigned n, unsigned max) {
 }
 
 START_TEST(test_several_at_once) {
+  mode = _i;
   play_at_once(PASSED, PASSED);
   ck_assert_uint_eq(taken, PASSED);
   ck_assert_int_eq(reason, PLAIT_EOF);
@@ -280,6 +294,57 @@ START_TEST(test_several_at_once) {
   play_at_once(20, PLAIT_FDS_MAX); /* more than there is room for */
   ck_assert_uint_eq(taken, 0);
   ck_assert_int_eq(reason, PLAIT_ELIMIT);
+}
+END_TEST
+
+/* ---- one that is busy ---------------------------------------------------- */
+
+enum { MANY = 150, MORE_OPEN = 60 };
+
+static unsigned open_before;
+
+static void *send_many(void *arg) {
+  int fd = *(const int *)arg, passed = file_of(7);
+  for (unsigned i = 0; i < MANY; i++)
+    send_at_once(fd, &passed, 1);
+  close(passed);
+  close(fd);
+  return NULL;
+}
+
+/* Takes what has come, one at a time, and its time. */
+static void busy_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  int fd = plait_take_fd(p->transport);
+  (void)data;
+  ck_assert_int_eq(plait_take_fd(p->transport), -1);
+  require(fd >= 0 && len == 1 && number_of(fd) == 7, "no descriptor");
+  require(leak_count_descriptors() < open_before + MORE_OPEN,
+          "%u descriptors are open", leak_count_descriptors() - open_before);
+  usleep(500);
+  taken++;
+}
+
+/* It gets each of them, and is not lost for those that it had no time for; nor
+ * are all of them open meanwhile. */
+START_TEST(test_busy) {
+  plait_protocol_ops ops = taker;
+  pthread_t sender;
+  int fds[2];
+  mode = _i;
+  ops.data_received = busy_data;
+  taking.protocol = &ops;
+  begin(1);
+  require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0,
+          "no pair");
+  adopt(fds[1], &taking);
+  open_before = leak_count_descriptors();
+  pthread_create(&sender, NULL, send_many, &fds[0]);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  pthread_join(sender, NULL);
+  close_runtime();
+  taking.protocol = &taker;
+  ck_assert_uint_eq(taken, MANY);
+  ck_assert_int_eq(reason, PLAIT_EOF);
 }
 END_TEST
 
@@ -313,6 +378,7 @@ static void refuse(plait_protocol *p) {
 }
 
 START_TEST(test_refused) {
+  mode = _i;
   play_ignored(PLAIT_FDS_MAX, refuse);
   ck_assert_uint_eq(received, PLAIT_FDS_MAX);
 }
@@ -333,6 +399,7 @@ static void give_short_of_memory(plait_protocol *p) {
 
 /* Each allocation from the write on fails once. */
 START_TEST(test_memory) {
+  mode = _i;
   bool failed = true;
   for (failing = 1; failed; failing++) {
     play(1, give_short_of_memory);
@@ -355,18 +422,6 @@ static void cannot(plait_protocol *p) {
   plait_close(t);
 }
 
-START_TEST(test_on_workers) {
-  made = cannot;
-  begin(0);
-  giving.dispatch = PLAIT_ON_WORKERS;
-  close(join(&giving, 0));
-  ck_assert_int_eq(plait_run(runtime), 0);
-  close_runtime();
-  giving.dispatch = PLAIT_ON_REACTOR;
-  ck_assert_uint_eq(taken, 1);
-}
-END_TEST
-
 static plait_listener *listener;
 
 static void cannot_and_close(plait_protocol *p) {
@@ -375,6 +430,7 @@ static void cannot_and_close(plait_protocol *p) {
 }
 
 START_TEST(test_tcp) {
+  mode = _i;
   made = cannot_and_close;
   begin(0);
   require(plait_listen(runtime, "tcp:0:interface=127.0.0.1", &giving, NULL,
@@ -397,17 +453,17 @@ int main(void) {
   Suite *s = suite_create("pass");
   TCase *tc = tcase_create("pass");
   tcase_set_timeout(tc, 60);
-  tcase_add_test(tc, test_order);
-  tcase_add_test(tc, test_not_sent);
-  tcase_add_test(tc, test_not_taken);
-  tcase_add_test(tc, test_wanted_no_more);
-  tcase_add_test(tc, test_too_many);
-  tcase_add_test(tc, test_none_wanted);
-  tcase_add_test(tc, test_several_at_once);
-  tcase_add_test(tc, test_refused);
-  tcase_add_test(tc, test_memory);
-  tcase_add_test(tc, test_on_workers);
-  tcase_add_test(tc, test_tcp);
+  tcase_add_loop_test(tc, test_order, 0, MODES);
+  tcase_add_loop_test(tc, test_not_sent, 0, MODES);
+  tcase_add_loop_test(tc, test_not_taken, 0, MODES);
+  tcase_add_loop_test(tc, test_wanted_no_more, 0, MODES);
+  tcase_add_loop_test(tc, test_too_many, 0, MODES);
+  tcase_add_loop_test(tc, test_none_wanted, 0, MODES);
+  tcase_add_loop_test(tc, test_several_at_once, 0, MODES);
+  tcase_add_loop_test(tc, test_busy, 0, MODES);
+  tcase_add_loop_test(tc, test_refused, 0, MODES);
+  tcase_add_loop_test(tc, test_memory, 0, MODES);
+  tcase_add_loop_test(tc, test_tcp, 0, MODES);
   suite_add_tcase(s, tc);
   return run_suite(s);
 }

@@ -35,6 +35,8 @@ bool plait__away_call(plait__stream *s, plait_call *call);
 void plait__away_close(plait__stream *s);
 /* The queue has another length. */
 void plait__away_publish(plait__stream *s);
+/* |n| descriptors less wait to be sent. */
+void plait__away_passed(plait__stream *s, unsigned n);
 /* io->close(), when the strand is not using the descriptor. */
 void plait__away_close_socket(plait__stream *s, bool reset);
 

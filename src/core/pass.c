@@ -5,15 +5,9 @@
 
 #include <plait/error.h>
 
+#include "core/away.h"
 #include "core/error.h"
 #include "core/memory.h"
-
-struct plait__pass {
-  plait__pass *next; /* of its reactor's that are sent, or that have come */
-  plait__stream *stream;
-  uint64_t at; /* of its byte: what was sent before it */
-  int fd;
-};
 
 /* ---- lists --------------------------------------------------------------- */
 
@@ -54,15 +48,23 @@ static int pass_remove(plait__pass **list, plait__stream *s) {
   return fd;
 }
 
-static void pass_close_all(plait__pass **list, plait__stream *s) {
-  int fd;
-  while ((fd = pass_remove(list, s)) >= 0)
+/* How many there were. */
+static unsigned pass_close_all(plait__pass **list, plait__stream *s) {
+  unsigned n = 0;
+  for (int fd; (fd = pass_remove(list, s)) >= 0; n++)
     s->reactor->io->close_fd(fd);
+  return n;
+}
+
+/* They wait no more to be sent. */
+static void pass_uncount(plait__stream *s, unsigned n) {
+  if (plait__stream_is_away(s))
+    plait__away_passed(s, n);
 }
 
 void plait__pass_gone(plait__stream *s) {
   if (s->passes)
-    pass_close_all(&s->reactor->passed, s);
+    pass_uncount(s, pass_close_all(&s->reactor->passed, s));
   if (s->catches != 0)
     pass_close_all(&s->reactor->caught, s);
   s->passes = false;
@@ -90,14 +92,34 @@ int plait__pass_cut(plait__stream *s, plait__iovec *v, size_t *count) {
 void plait__pass_sent(plait__stream *s) {
   plait_reactor *r = s->reactor;
   r->io->close_fd(pass_remove(&r->passed, s));
+  pass_uncount(s, 1);
   s->passes = *pass_find(&r->passed, s) != NULL;
 }
 
-static int pass_check(const plait__stream *s) {
+int plait__pass_check(const plait__stream *s) {
   if (s->peer.family == PLAIT_UNIX)
     return 0;
   return plait__fail(PLAIT_ENOTSUP,
                      "pass: only UNIX sockets bring descriptors along");
+}
+
+static int pass_failed(int code, int fd) {
+  return plait__fail(code, "pass descriptor %d: %s", fd, plait_strerror(code));
+}
+
+int plait__pass_judge(const plait__stream *s, int fd, size_t len,
+                      unsigned waiting, bool open) {
+  int code = plait__pass_check(s);
+  if (code != 0)
+    return code;
+  if (len == 0)
+    return plait__fail(PLAIT_EINVAL, "pass: there is no byte to go with");
+  code = s->reactor->io->check_fd(fd);
+  if (code == 0 && waiting >= PLAIT_FDS_MAX)
+    code = PLAIT_EFULL;
+  if (!open)
+    code = PLAIT_ECLOSED;
+  return code != 0 ? pass_failed(code, fd) : 0;
 }
 
 int plait__pass_write(plait_transport *t, int fd, const void *data,
@@ -105,22 +127,13 @@ int plait__pass_write(plait_transport *t, int fd, const void *data,
   plait__stream *s = plait__stream_of(t);
   plait_reactor *r = s->reactor;
   plait_slice v = {data, len};
-  int code = pass_check(s);
+  bool open =
+      s->phase == PLAIT__OPEN && !s->wr_end && !(s->due & PLAIT__DUE_FAIL);
+  int code = plait__pass_judge(s, fd, len, pass_count(r->passed, s), open);
   if (code != 0)
     return code;
-  if (len == 0)
-    return plait__fail(PLAIT_EINVAL, "pass: there is no byte to go with");
-  code = r->io->check_fd(fd);
-  if (code == 0 && pass_count(r->passed, s) >= PLAIT_FDS_MAX)
-    code = PLAIT_EFULL;
-  if (s->phase != PLAIT__OPEN || s->wr_end || s->due & PLAIT__DUE_FAIL)
-    code = PLAIT_ECLOSED;
-  if (code == 0 &&
-      !pass_append(&r->passed, s, fd, s->sent_bytes + s->queue.bytes))
-    code = PLAIT_ENOMEM;
-  if (code != 0)
-    return plait__fail(code, "pass descriptor %d: %s", fd,
-                       plait_strerror(code));
+  if (!pass_append(&r->passed, s, fd, s->sent_bytes + s->queue.bytes))
+    return pass_failed(PLAIT_ENOMEM, fd);
   s->passes = true;
   t->ops->writev(t, &v, 1);
   return 0;
@@ -130,7 +143,7 @@ int plait__pass_write(plait_transport *t, int fd, const void *data,
 
 int plait__pass_set_max(plait_transport *t, unsigned n) {
   plait__stream *s = plait__stream_of(t);
-  int code = pass_check(s);
+  int code = plait__pass_check(s);
   if (code != 0 || s->phase == PLAIT__GONE)
     return code;
   if (n == 0)
@@ -142,6 +155,36 @@ int plait__pass_set_max(plait_transport *t, unsigned n) {
 int plait__pass_take(plait_transport *t) {
   plait__stream *s = plait__stream_of(t);
   return pass_remove(&s->reactor->caught, s);
+}
+
+plait__pass *plait__pass_detach(plait__stream *s) {
+  plait__pass *list = NULL, **end = &list, **at = &s->reactor->caught;
+  while (*(at = pass_find(at, s)) != NULL) {
+    *end = *at;
+    *at = (*at)->next;
+    end = &(*end)->next;
+  }
+  *end = NULL;
+  return list;
+}
+
+void plait__pass_attach(plait__stream *s, plait__pass *list) {
+  plait__pass **end = &s->reactor->caught;
+  if (s->phase == PLAIT__GONE || s->catches == 0) {
+    plait__pass_close(s, list);
+    return;
+  }
+  while (*end != NULL)
+    end = &(*end)->next;
+  *end = list;
+}
+
+void plait__pass_close(const plait__stream *s, plait__pass *list) {
+  for (plait__pass *next; list != NULL; list = next) {
+    next = list->next;
+    s->reactor->io->close_fd(list->fd);
+    plait__free(s->reactor->os, list);
+  }
 }
 
 /* All that have come in one read wait, or none. */

@@ -160,10 +160,8 @@ static void turn_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   int code = a->dropped == PLAIT_ECANCELED ? PLAIT_EDRAIN : a->dropped;
   (void)r;
   plait__closing(a->stream, PLAIT__ON_FAIL, code);
-  if (a->phase != PLAIT__GONE) {
-    a->phase = PLAIT__GONE;
-    plait__away_drop_input(a);
-  }
+  if (a->phase != PLAIT__GONE)
+    plait__away_gone(a);
   away_set_running(a);
   while (away_step(a, drop)) {
   }

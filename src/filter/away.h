@@ -19,7 +19,8 @@
  *
  * Files: away.c (the strand's job, and the end), callbacks.c (what it calls),
  * input.c (data on the strand), verbs.c (what its transport does), orders.c,
- * alarm.c (timers), home.c (the reactor's side), homeward.c (coming home).
+ * alarm.c (timers), pass.c (descriptors), home.c (the reactor's side),
+ * homeward.c (coming home).
  */
 #ifndef PLAIT_FILTER_AWAY_H
 #define PLAIT_FILTER_AWAY_H
@@ -27,6 +28,7 @@
 #include <stdatomic.h>
 
 #include "core/away.h"
+#include "core/pass.h"
 #include "pool/pool.h"
 
 typedef struct plait__away plait__away;
@@ -38,7 +40,8 @@ typedef struct plait__lease {
   plait__chunk *chunk; /* in which it lies; NULL: memory of its own */
   const uint8_t *data;
   size_t len;
-  size_t charge; /* bytes it counts for */
+  size_t charge;       /* bytes it counts for */
+  plait__pass *caught; /* descriptors that came with it */
 } plait__lease;
 
 _Static_assert(sizeof(plait__lease) <= PLAIT__LEASE_BYTES,
@@ -55,7 +58,8 @@ enum {
   PLAIT__WANT_RESUME_WRITING = 1u << 0, /* a write answered false */
   PLAIT__WANT_PAUSE = 1u << 1,
   PLAIT__WANT_READ = 1u << 2,  /* the opposite */
-  PLAIT__WANT_LEASES = 1u << 3 /* enough of them were given back */
+  PLAIT__WANT_LEASES = 1u << 3 /* enough of them were given back; or the first
+                                  ones, see home_made() */
 };
 
 /* A switch to an instance on the reactor. */
@@ -88,10 +92,12 @@ struct plait__away {
   plait_slice view;                    /* what it was given */
   plait__orders *orders;
   uint32_t high;
-  unsigned retained; /* connection_lost waits for as many */
-  int handled;       /* mails that are still counted as pending */
-  unsigned wants;    /* not sent yet */
-  uint8_t phase;     /* plait__phase: OPEN, FLUSHING or GONE */
+  plait__pass *caught; /* descriptors that wait to be taken */
+  unsigned catches;    /* at most as many */
+  unsigned retained;   /* connection_lost waits for as many */
+  int handled;         /* mails that are still counted as pending */
+  unsigned wants;      /* not sent yet */
+  uint8_t phase;       /* plait__phase: OPEN, FLUSHING or GONE */
   uint8_t homeward;
   bool current_is_held;
   bool paused, held, wr_end, eof_due, rd_told, above;
@@ -104,6 +110,7 @@ struct plait__away {
   atomic_size_t on_way;   /* bytes in orders that were sent */
   atomic_size_t leased;   /* bytes of leases */
   atomic_bool starving;   /* home waits for leases */
+  atomic_uint passing;    /* descriptors that are not sent */
   atomic_uint wanted;     /* |wants| that were sent */
   atomic_bool nudging;    /* |nudge| is on its way */
   atomic_uint pushing;    /* threads in plait__away_mail() */
@@ -186,6 +193,8 @@ bool plait__away_reread(plait__away *a);
 /* Puts |len| bytes in front of what is held back.  False: out of memory. */
 bool plait__away_keep(plait__away *a, const uint8_t *data, size_t len);
 void plait__away_drop_input(plait__away *a);
+/* The connection is GONE: so is all input. */
+void plait__away_gone(plait__away *a);
 /* At home, when the strand is over: what was held back is the stream's.  False:
  * out of memory. */
 bool plait__away_return_input(plait__away *a);
@@ -197,15 +206,18 @@ bool plait__order_write(plait__away *a, const plait_slice *v, size_t n,
                         size_t total);
 bool plait__order_owned(plait__away *a, const void *data, size_t len,
                         plait_release_fn *release, void *arg);
+bool plait__order_pass(plait__away *a, int fd, const void *data, size_t len);
 bool plait__order(plait__away *a, unsigned kind, int64_t x, int64_t y);
 
 enum {
   PLAIT__ORDER_WRITE,
   PLAIT__ORDER_OWNED,
+  PLAIT__ORDER_PASS, /* a descriptor, and bytes */
   PLAIT__ORDER_EOF,
   PLAIT__ORDER_CLOSE, /* reason */
   PLAIT__ORDER_ABORT,
   PLAIT__ORDER_TIMEOUT,   /* idle_ms */
+  PLAIT__ORDER_CATCHES,   /* descriptors that may come */
   PLAIT__ORDER_HOME,      /* the connection comes home */
   PLAIT__ORDER_WATERMARKS /* high, low */
 };
@@ -223,8 +235,20 @@ extern const plait__transport_ops plait__away_ops;
 /* plait_close(), with the reason that follows from the input if |reason| is 0
  * or PLAIT_EOF. */
 void plait__away_close_now(plait__away *a, int reason);
+/* plait_write()'s hard limit: whether bytes are taken. */
+bool plait__away_takes(plait__away *a);
 /* The connection is lost with |code|. */
 void plait__away_fail(plait__away *a, int code);
+
+/* ---- pass.c -------------------------------------------------------------- */
+
+int plait__away_write_fd(plait_transport *t, int fd, const void *data,
+                         size_t len);
+int plait__away_set_fds_max(plait_transport *t, unsigned n);
+int plait__away_take_fd(plait_transport *t);
+/* What came with |lease|, which is going to be delivered, waits to be taken.
+ * False: it is too much. */
+bool plait__away_catch(plait__away *a, plait__lease *lease);
 
 /* ---- alarm.c ------------------------------------------------------------- */
 

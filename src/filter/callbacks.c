@@ -99,8 +99,11 @@ static void arrived(plait__mail *mail) {
 }
 
 void plait__away_on_made(plait_reactor *r, plait__mail *mail, bool drop) {
+  plait__away *a = plait_container_of(mail, plait__away, made.mail);
   (void)r, (void)drop;
-  plait__away_made(plait_container_of(mail, plait__away, made.mail));
+  plait__away_made(a);
+  if (a->stream->peer.family == PLAIT_UNIX)
+    a->wants |= PLAIT__WANT_LEASES;
 }
 
 void plait__away_on_eof(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -190,8 +193,7 @@ void plait__away_on_back(plait_reactor *r, plait__mail *mail, bool drop) {
 void plait__away_on_lost(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__away *a = plait_container_of(mail, plait__away, lost.mail);
   (void)r, (void)drop;
-  a->phase = PLAIT__GONE;
-  plait__away_drop_input(a);
+  plait__away_gone(a);
   a->lost_due = true;
   plait__away_finish(a);
 }

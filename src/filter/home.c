@@ -28,8 +28,11 @@ static void home_counts(plait__away *a) {
   atomic_store_explicit(&a->sent_bytes, s->sent_bytes, memory_order_relaxed);
 }
 
+/* Where descriptors may come nothing is read before connection_made has said
+ * whether they are wanted. */
 static void home_made(plait_protocol *p) {
   plait__away *a = away_of(p);
+  a->stream->held = a->stream->peer.family == PLAIT_UNIX;
   plait__away_notify(a, &a->made, plait__away_on_made);
 }
 
@@ -72,6 +75,14 @@ static void home_count_lease(plait__away *a, size_t charge) {
     atomic_store(&a->starving, false);
 }
 
+/* A descriptor counts as its part of all that may be lent, so that not many
+ * more than those that may wait are open for a strand that is busy. */
+static void lease_catch(plait__away *a, plait__lease *lease) {
+  lease->caught = plait__pass_detach(a->stream);
+  for (const plait__pass *p = lease->caught; p != NULL; p = p->next)
+    lease->charge += a->lease_bytes_max / PLAIT_FDS_MAX;
+}
+
 static void home_data(plait_protocol *p, const uint8_t *data, size_t len) {
   plait__away *a = away_of(p);
   plait_reactor *r = a->reactor;
@@ -83,6 +94,8 @@ static void home_data(plait_protocol *p, const uint8_t *data, size_t len) {
     return;
   }
   lease->charge = sizeof *lease + len;
+  if (a->stream->catches != 0)
+    lease_catch(a, lease);
   lease->mail.deliver = plait__away_on_data;
   home_count_lease(a, lease->charge);
   home_counts(a);
@@ -203,6 +216,10 @@ void plait__away_publish(plait__stream *s) {
   a->published = s->queue.bytes;
   a->arrived = 0;
   home_counts(a);
+}
+
+void plait__away_passed(plait__stream *s, unsigned n) {
+  atomic_fetch_sub(&plait__home_away(s)->passing, n);
 }
 
 /* ---- what the strand sends ----------------------------------------------- */

@@ -20,6 +20,7 @@ static plait__lease *lease_of(plait__mail *mail) {
 static void lease_return(plait__away *a, plait__lease *lease) {
   plait__chunk *chunk = lease->chunk;
   size_t charge = lease->charge;
+  plait__pass_close(a->stream, lease->caught);
   if (chunk != NULL)
     plait__chunk_unref(chunk);
   else
@@ -53,6 +54,13 @@ static plait__lease *held_pop(plait__away *a) {
   return lease;
 }
 
+void plait__away_gone(plait__away *a) {
+  a->phase = PLAIT__GONE;
+  plait__away_drop_input(a);
+  plait__pass_close(a->stream, a->caught);
+  a->caught = NULL;
+}
+
 void plait__away_drop_input(plait__away *a) {
   a->eof_due = false;
   while (a->held_first != NULL) {
@@ -71,6 +79,16 @@ static size_t held_bytes(const plait__away *a) {
   return sum;
 }
 
+/* In order, if they are still wanted. */
+static void held_return_caught(plait__away *a) {
+  plait__pass_attach(a->stream, a->caught);
+  a->caught = NULL;
+  for (plait__mail *m = a->held_first; m != NULL; m = m->next) {
+    plait__pass_attach(a->stream, lease_of(m)->caught);
+    lease_of(m)->caught = NULL;
+  }
+}
+
 bool plait__away_return_input(plait__away *a) {
   const plait__os *os = a->reactor->os;
   size_t len = held_bytes(a), at = 0;
@@ -82,6 +100,7 @@ bool plait__away_return_input(plait__away *a) {
   }
   good = good && plait__stream_keep(a->stream, all, len);
   plait__free(os, all);
+  held_return_caught(a);
   plait__away_drop_input(a);
   return good;
 }
@@ -89,6 +108,10 @@ bool plait__away_return_input(plait__away *a) {
 /* ---- delivering ---------------------------------------------------------- */
 
 static void input_hand(plait__away *a, plait__lease *lease) {
+  if (lease->caught != NULL && !plait__away_catch(a, lease)) {
+    lease_return(a, lease);
+    return;
+  }
   a->current = lease;
   a->view = (plait_slice){lease->data, lease->len};
   a->current_is_held = false;

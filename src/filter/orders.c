@@ -86,6 +86,28 @@ static void order_owned(plait__away *a, const order *o) {
                             o->u.owned.arg);
 }
 
+/* What did not become the stream's is closed; without memory it is lost. */
+static void order_pass(plait__away *a, const order *o) {
+  plait__stream *s = a->stream;
+  int fd = (int)o->u.values[0];
+  int code = plait__pass_write(&s->head, fd, o + 1, o->len);
+  if (code == 0) {
+    atomic_fetch_sub(&a->on_way, o->len);
+    a->arrived += o->len;
+    return;
+  }
+  plait__away_passed(s, 1);
+  s->reactor->io->close_fd(fd);
+  if (code == PLAIT_ENOMEM)
+    plait__closing(s, PLAIT__ON_FAIL, code);
+}
+
+/* Bytes that follow it. */
+static size_t order_payload(const order *o) {
+  return o->kind == PLAIT__ORDER_WRITE || o->kind == PLAIT__ORDER_PASS ? o->len
+                                                                       : 0;
+}
+
 static void order_obey(plait__away *a, const order *o) {
   plait_transport *t = &a->stream->head;
   int64_t x = o->u.values[0], y = o->u.values[1];
@@ -95,6 +117,9 @@ static void order_obey(plait__away *a, const order *o) {
     break;
   case PLAIT__ORDER_OWNED:
     order_owned(a, o);
+    break;
+  case PLAIT__ORDER_PASS:
+    order_pass(a, o);
     break;
   case PLAIT__ORDER_EOF:
     t->ops->write_eof(t);
@@ -107,6 +132,9 @@ static void order_obey(plait__away *a, const order *o) {
     break;
   case PLAIT__ORDER_TIMEOUT:
     t->ops->set_timeout(t, (uint32_t)x);
+    break;
+  case PLAIT__ORDER_CATCHES:
+    plait__pass_set_max(t, (unsigned)x);
     break;
   case PLAIT__ORDER_HOME:
     plait__home_awaits(a);
@@ -123,7 +151,7 @@ static void orders_obey(void *arg) {
   while (at < orders->used) {
     const order *o = (const order *)((const uint8_t *)orders->first + at);
     order_obey(a, o);
-    at += sizeof *o + (o->kind == PLAIT__ORDER_WRITE ? aligned(o->len) : 0);
+    at += sizeof *o + aligned(order_payload(o));
   }
   plait__home_grant(a);
 }
@@ -276,6 +304,16 @@ bool plait__order_owned(plait__away *a, const void *data, size_t len,
   o->len = len;
   o->u.owned.release = release;
   o->u.owned.arg = arg;
+  a->orders->bytes += len;
+  return true;
+}
+
+bool plait__order_pass(plait__away *a, int fd, const void *data, size_t len) {
+  order *o = orders_add(a, PLAIT__ORDER_PASS, len);
+  if (o == NULL)
+    return false;
+  o->u.values[0] = fd;
+  memcpy(o + 1, data, len);
   a->orders->bytes += len;
   return true;
 }

@@ -4,7 +4,6 @@
 
 #include <plait/error.h>
 
-#include "core/error.h"
 #include "core/factory.h"
 #include "core/instance.h"
 
@@ -33,7 +32,7 @@ static bool write_answer(plait__away *a) {
 }
 
 /* The hard limit judges what is queued before the write. */
-static bool write_allowed(plait__away *a) {
+bool plait__away_takes(plait__away *a) {
   if (a->phase != PLAIT__OPEN || a->wr_end)
     return false;
   uint32_t limit =
@@ -49,7 +48,7 @@ static bool verb_writev(plait_transport *t, const plait_slice *v, size_t n) {
   size_t total = 0;
   for (size_t i = 0; i < n; i++)
     total += v[i].len;
-  if (!write_allowed(a))
+  if (!plait__away_takes(a))
     return false;
   if (total > 0 && !plait__order_write(a, v, n, total))
     return false;
@@ -59,33 +58,12 @@ static bool verb_writev(plait_transport *t, const plait_slice *v, size_t n) {
 static bool verb_write_owned(plait_transport *t, const void *data, size_t len,
                              plait_release_fn *release, void *arg) {
   plait__away *a = away_of(t);
-  bool allowed = write_allowed(a);
+  bool allowed = plait__away_takes(a);
   if (!allowed || len == 0 || !plait__order_owned(a, data, len, release, arg)) {
     release(arg, data, len);
     return allowed && write_answer(a);
   }
   return write_answer(a);
-}
-
-/* Which strand would get a descriptor at which time is not worth a lock. */
-static int no_fds(void) {
-  return plait__fail(PLAIT_ENOTSUP, "pass: not with callbacks on workers");
-}
-
-static int verb_write_fd(plait_transport *t, int fd, const void *data,
-                         size_t len) {
-  (void)t, (void)fd, (void)data, (void)len;
-  return no_fds();
-}
-
-static int verb_set_fds_max(plait_transport *t, unsigned n) {
-  (void)t, (void)n;
-  return no_fds();
-}
-
-static int verb_take_fd(plait_transport *t) {
-  (void)t;
-  return -1;
 }
 
 static void verb_write_eof(plait_transport *t) {
@@ -125,24 +103,19 @@ static void verb_close(plait_transport *t, int reason) {
   plait__away_close_now(away_of(t), reason);
 }
 
-static void away_gone(plait__away *a) {
-  a->phase = PLAIT__GONE;
-  plait__away_drop_input(a);
-}
-
 static void verb_abort(plait_transport *t) {
   plait__away *a = away_of(t);
   if (a->phase == PLAIT__GONE)
     return;
   if (plait__order(a, PLAIT__ORDER_ABORT, 0, 0))
-    away_gone(a);
+    plait__away_gone(a);
 }
 
 /* It needs no memory: there may be none. */
 void plait__away_fail(plait__away *a, int code) {
   if (a->phase == PLAIT__GONE)
     return;
-  away_gone(a);
+  plait__away_gone(a);
   a->fail_code = code;
   plait__reactor_mail(a->reactor, &a->fail);
 }
@@ -367,9 +340,9 @@ static void verb_check(const plait_transport *t, const char *function) {
 const plait__transport_ops plait__away_ops = {
     .writev = verb_writev,
     .write_owned = verb_write_owned,
-    .write_fd = verb_write_fd,
-    .set_fds_max = verb_set_fds_max,
-    .take_fd = verb_take_fd,
+    .write_fd = plait__away_write_fd,
+    .set_fds_max = plait__away_set_fds_max,
+    .take_fd = plait__away_take_fd,
     .write_eof = verb_write_eof,
     .close = verb_close,
     .abort = verb_abort,
