@@ -284,6 +284,57 @@ START_TEST(test_another_thread) {
 END_TEST
 #endif
 
+/* ---- what is asked for --------------------------------------------------- */
+
+START_TEST(test_refused) {
+  static const plait_datagram_ops ops = {.name = "none"};
+  plait_datagram_factory nothing = {0}, silent = {.protocol = &ops};
+  plait_runtime *other;
+  setup((plait_runtime_options){0});
+  ck_assert_int_eq(plait_runtime_new(NULL, &other), 0);
+  plait_datagram_options options = {.reactor = plait_runtime_reactor(other, 0)};
+  ck_assert_int_eq(
+      plait_datagram_listen(runtime, "udp:0", &nothing, NULL, NULL),
+      PLAIT_EINVAL);
+  ck_assert_str_eq(plait_error_detail(), "listen udp:0: factory: no protocol");
+  ck_assert_int_eq(
+      plait_datagram_listen(runtime, "udp:0", &silent, &options, NULL),
+      PLAIT_EINVAL);
+  ck_assert_str_eq(plait_error_detail(),
+                   "listen udp:0: reactor: of another runtime");
+  plait_runtime_free(other);
+  close_runtime();
+}
+END_TEST
+
+/* More than any datagram has may be asked for. */
+static void send_longest(struct side *s) {
+  static const uint8_t bytes[65507];
+  ck_assert_int_ge(plait_datagram_send(s->socket, bytes, sizeof bytes, NULL),
+                   0);
+  side_close(s);
+}
+
+static void longest_came(struct side *s, const uint8_t *data, size_t len,
+                         const plait_datagram_info *info) {
+  (void)data, (void)len, (void)info;
+  side_close(s);
+}
+
+START_TEST(test_longest) {
+  setup((plait_runtime_options){0});
+  server.factory.limits.datagram_bytes_max = PLAIT_UNLIMITED;
+  server.got = longest_came;
+  client.begin = send_longest;
+  side_listen(&server, "udp:0", NULL);
+  side_connect(&client, side_client(&server, "127.0.0.1"), NULL);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  tear_down();
+  side_end(&server, "opened started got(65507) stopped ended");
+  side_end(&client, "opened started stopped ended");
+}
+END_TEST
+
 /* ---- out of memory ------------------------------------------------------- */
 
 /* One run with an allocation that fails; whatever came of it, both sockets end,
@@ -366,6 +417,8 @@ int main(void) {
 #if PLAIT_DEBUG
   tcase_add_test_raise_signal(tcase, test_another_thread, SIGABRT);
 #endif
+  tcase_add_test(tcase, test_refused);
+  tcase_add_test(tcase, test_longest);
   tcase_add_test(tcase, test_out_of_memory);
   suite_add_tcase(suite, tcase);
   return run_suite(suite);

@@ -15,6 +15,7 @@ static unsigned came[SENT]; /* how often */
 static unsigned swaps;      /* that came behind a later one */
 static uint32_t last;
 static plait_timer timer;
+static const char *server_trace; /* what it is to be, or NULL */
 
 static void setup(plait_sim_options options) {
   server = client = (struct side){0};
@@ -63,8 +64,9 @@ static void run_between(const char *listen, const char *connect) {
   ck_assert_int_eq(plait_run(runtime), 0);
   plait_runtime_free(runtime);
   sim_end();
-  side_end(&server, NULL);
+  side_end(&server, server_trace);
   side_end(&client, NULL);
+  server_trace = NULL;
 }
 
 static void run_to_end(void) {
@@ -282,6 +284,210 @@ START_TEST(test_faults) {
 }
 END_TEST
 
+/* ---- what a protocol may do without ---------------------------------------*/
+
+enum { TOO_MANY = 2000 };
+
+static void start_too_many(plait_datagram_protocol *p) {
+  static const uint8_t bytes[100];
+  for (int i = 0; i < TOO_MANY; i++)
+    ck_assert_int_ge(plait_datagram_send(p->socket, bytes, sizeof bytes, NULL),
+                     0);
+}
+
+/* No callbacks, and not even an instance of the least size; and one that only
+ * sends, and hears neither of room nor of errors. */
+START_TEST(test_without_callbacks) {
+  static const plait_datagram_ops silent = {.name = "silent"};
+  static const plait_datagram_ops sender = {.name = "sender",
+                                            .size =
+                                                sizeof(plait_datagram_protocol),
+                                            .started = start_too_many};
+  plait_datagram_factory factories[] = {
+      {.protocol = &silent}, {.protocol = &sender}, {.protocol = &sender}};
+  setup((plait_sim_options){.again_ppm = 500000, .short_write_ppm = 500000});
+  ck_assert_int_eq(
+      plait_datagram_listen(runtime, "udp:4000", &factories[0], NULL, NULL), 0);
+  ck_assert_int_eq(plait_datagram_connect(runtime, "udp:127.0.0.1:4000",
+                                          &factories[1], NULL, NULL),
+                   0);
+  ck_assert_int_eq(plait_datagram_connect(runtime, "udp:127.0.0.1:9",
+                                          &factories[2], NULL, NULL),
+                   0);
+  waiting = (plait_call){.run = start_waiting};
+  plait_reactor_post(plait_runtime_reactor(runtime, 0), &waiting);
+  ck_assert_int_eq(plait_run(runtime), 0); /* they close when it stops */
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+}
+END_TEST
+
+/* ---- what is refused ------------------------------------------------------*/
+
+static void ask_closed(struct side *s) {
+  plait_datagram *d = s->socket;
+  plait_address here, peer;
+  group = side_address(s, "239.1.2.3");
+  ck_assert_int_ge(plait_datagram_fd(d), 0);
+  ck_assert_int_eq(plait_datagram_set_multicast_ttl(d, 256), PLAIT_EINVAL);
+  ck_assert_int_eq(plait_datagram_set_multicast_loop(d, false), 0);
+  plait_datagram_close(d);
+  ck_assert_int_eq(plait_datagram_set_multicast_loop(d, true), PLAIT_ECLOSED);
+  ck_assert_int_eq(plait_datagram_join(d, &group, 0), PLAIT_ECLOSED);
+  ck_assert_int_eq(plait_datagram_leave(d, &group, 0), PLAIT_ECLOSED);
+  ck_assert_int_eq(plait_datagram_fd(d), -1);
+  ck_assert_int_eq(plait_datagram_local(d, &here), 0);
+  ck_assert_int_eq(plait_datagram_peer(d, &peer), PLAIT_EINVAL);
+  plait_datagram_close(d); /* harmless */
+}
+
+START_TEST(test_closed) {
+  setup((plait_sim_options){0});
+  server.begin = ask_closed;
+  side_listen(&server, "udp:0", NULL);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  plait_runtime_free(runtime);
+  sim_end();
+  side_end(&server, "opened started stopped ended");
+}
+END_TEST
+
+/* Who has no name cannot be answered; that is dropped, and counted. */
+static void answer_nobody(struct side *s, const uint8_t *data, size_t len,
+                          const plait_datagram_info *info) {
+  ck_assert_int_eq(plait_datagram_reply(s->socket, info, data, len),
+                   PLAIT_EINVAL);
+  plait_runtime_stop(runtime);
+}
+
+START_TEST(test_nobody_to_answer) {
+  setup((plait_sim_options){0});
+  server.got = answer_nobody;
+  client.begin = send_hello;
+  run_between("unixgram:/post", "unixgram:/post");
+  ck_assert_uint_eq(server.dropped, 1);
+}
+END_TEST
+
+/* ---- both answer ----------------------------------------------------------*/
+
+static void answer_three_times(struct side *s, const uint8_t *data, size_t len,
+                               const plait_datagram_info *info) {
+  if (s->count < 3)
+    side_echo(s, data, len, info);
+  else
+    plait_runtime_stop(runtime);
+}
+
+START_TEST(test_a_client_answers) {
+  setup((plait_sim_options){0});
+  server.got = client.got = answer_three_times;
+  client.begin = send_hello;
+  run_between("udp:0", NULL);
+  ck_assert_uint_eq(server.count, 3);
+  ck_assert_uint_eq(client.count, 2);
+}
+END_TEST
+
+/* ---- ports come and go ----------------------------------------------------*/
+
+/* The one that was opened in between goes first. */
+static void close_port(struct side *s) {
+  static unsigned open;
+  if (++open == 3)
+    plait_datagram_port_close(server.port);
+  if (s == &client)
+    wait_a_second();
+}
+
+START_TEST(test_ports_in_any_order) {
+  struct side first = {0};
+  setup((plait_sim_options){0});
+  first.begin = server.begin = client.begin = close_port;
+  first.drain = server.drain = client.drain = side_close;
+  side_listen(&first, "udp:0", NULL);
+  side_listen(&server, "udp:0", NULL);
+  side_listen(&client, "udp:0", NULL);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  plait_runtime_free(runtime);
+  sim_end();
+  side_end(&first, "opened started draining stopped ended");
+  side_end(&server, "opened started stopped ended");
+  side_end(&client, "opened started draining stopped ended");
+}
+END_TEST
+
+/* The second reactor hears of the stop before it has its socket. */
+static unsigned starts, stops;
+static int last_reason;
+
+static void count_start(plait_datagram_protocol *p) {
+  (void)p;
+  starts++;
+}
+
+static void count_stop(plait_datagram_protocol *p, int reason) {
+  (void)p;
+  stops++;
+  last_reason = reason;
+}
+
+static void stop_before_start(void (*stop_it)(plait_runtime *), int code) {
+  static const plait_datagram_ops ops = {.name = "count",
+                                         .size =
+                                             sizeof(plait_datagram_protocol),
+                                         .started = count_start,
+                                         .stopped = count_stop};
+  plait_datagram_factory factory = {.protocol = &ops};
+  starts = stops = 0;
+  sim_begin((plait_sim_options){0});
+  open_runtime_on(plait_sim_backend(sim),
+                  (plait_runtime_options){.reactors = 2});
+  ck_assert_int_eq(
+      plait_datagram_listen(runtime, "udp:0", &factory, NULL, NULL), 0);
+  stop_it(runtime);
+  ck_assert_int_eq(plait_run(runtime), code);
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+  ck_assert_uint_eq(starts, 2);
+  ck_assert_uint_eq(stops, 2);
+  ck_assert_int_eq(last_reason, code);
+}
+
+START_TEST(test_stopped_before_it_starts) {
+  stop_before_start(plait_runtime_stop, 0);
+  stop_before_start(plait_runtime_stop_now, PLAIT_EDRAIN);
+}
+END_TEST
+
+/* ---- a socket that does not work ------------------------------------------*/
+
+static int receive_broken(plait__socket *socket, const plait__room *room,
+                          plait__packet *v, unsigned n) {
+  (void)socket, (void)room, (void)v, (void)n;
+  return PLAIT_EBADF;
+}
+
+static void send_and_wait(struct side *s) {
+  send_hello(s);
+  wait_a_second();
+}
+
+/* P34: what shows that there is no socket ends it, and nothing else does. */
+START_TEST(test_broken) {
+  plait_backend backend = *world_sim.driver;
+  plait__io io = *backend.io;
+  io.receive_batch = receive_broken;
+  backend.io = &io;
+  setup((plait_sim_options){0});
+  plait_runtime_free(runtime);
+  open_runtime_on(&backend, (plait_runtime_options){0});
+  client.begin = send_and_wait;
+  server_trace = "opened started stopped(EBADF) ended";
+  run_to_end();
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("datagrams on the simulator");
   TCase *tcase = tcase_create("datagrams");
@@ -296,6 +502,13 @@ int main(void) {
   tcase_add_test(tcase, test_the_same_again);
   tcase_add_test(tcase, test_groups);
   tcase_add_test(tcase, test_faults);
+  tcase_add_test(tcase, test_without_callbacks);
+  tcase_add_test(tcase, test_closed);
+  tcase_add_test(tcase, test_nobody_to_answer);
+  tcase_add_test(tcase, test_a_client_answers);
+  tcase_add_test(tcase, test_ports_in_any_order);
+  tcase_add_test(tcase, test_stopped_before_it_starts);
+  tcase_add_test(tcase, test_broken);
   suite_add_tcase(suite, tcase);
   return run_suite(suite);
 }
