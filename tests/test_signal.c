@@ -186,14 +186,17 @@ END_TEST
 /* ---- what is restored ---------------------------------------------------- */
 
 static plait_signal twins[2];
-static atomic_uint told, ready;
+static atomic_uint told, looked, ready;
 
 /* What was there before comes back with the last one, not with the first. */
 static void twin_told(plait_signal *s, int number) {
   struct sigaction now;
+  if (atomic_fetch_add(&told, 1) > 0)
+    while (atomic_load(&looked) == 0)
+      usleep(100);
   plait_signal_stop(s);
   sigaction(number, NULL, &now);
-  if (atomic_fetch_add(&told, 1) == 0)
+  if (atomic_fetch_add(&looked, 1) == 0)
     ck_assert(now.sa_handler != handler);
 }
 
