@@ -235,7 +235,7 @@ const struct behaviour abuse_behaviours[] = {
      ON_STREAMS | ON_KERNEL},
     {"an_idle_connection_has_no_buffer", an_idle_connection_has_no_buffer,
      ON_STREAMS | ON_PTY | ON_BOTH},
-    {"writing_in_vain_is_idle", writing_in_vain_is_idle, ON_STREAMS | ON_SIM},
+    {"writing_in_vain_is_idle", writing_in_vain_is_idle, ON_SOCKETS | ON_SIM},
     {"timers_of_nothing_starve_nobody", timers_of_nothing_starve_nobody,
      ON_STREAMS | ON_PTY | ON_BOTH},
     {NULL, NULL, 0}};

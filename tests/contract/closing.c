@@ -223,7 +223,7 @@ static void linger_bytes(struct world *w) {
   w->client.kinds[0].script.flags = SPY_QUIET;
   on(&w->server, SPY_DATA, send_and_close);
   world_play(w);
-  world_expect(w, "made data(*) lost(*)", "made * lost(*)");
+  world_expect(w, "made data(*) lost(*)", "made*lost(*)");
 }
 
 static uint64_t now_ms(void) {

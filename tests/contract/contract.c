@@ -9,7 +9,7 @@ static const struct behaviour *const themes[] = {
     lifetime_behaviours, stopping_behaviours,  task_behaviours,
     abuse_behaviours,    matrix_behaviours};
 
-enum { THEMES = sizeof themes / sizeof *themes };
+enum { THEMES = sizeof themes / sizeof *themes, DEADLINE_S = 120 };
 
 const struct behaviour *contract_behaviour(unsigned i) {
   for (size_t theme = 0; theme < THEMES; theme++) {
@@ -21,11 +21,11 @@ const struct behaviour *contract_behaviour(unsigned i) {
   return NULL;
 }
 
-/* There are no files in the simulator, nor functions that block.  Those of
- * children are the process's, whose callbacks run on its reactor. */
+/* In the simulator there are no files and no standard input.  Those of children
+ * are the process's, whose callbacks run on its reactor. */
 static bool there_is(enum medium medium, unsigned backend,
                      const struct contract_mode *mode) {
-  if (medium == MEDIUM_BACKGROUND || medium == MEDIUM_STDIO)
+  if (medium == MEDIUM_STDIO)
     return backend == ON_KERNEL;
   return !medium_is_file(medium) ||
          (backend == ON_KERNEL && mode->dispatch == PLAIT_ON_REACTOR);
@@ -57,4 +57,26 @@ void contract_print_table(unsigned backend, const struct contract_mode *modes,
     putchar('\n');
   }
   fflush(stdout);
+}
+
+static void add_cells(TCase *tc, const TTest *test, unsigned k,
+                      unsigned backend, const struct contract_mode *modes,
+                      unsigned n) {
+  const struct behaviour *b = contract_behaviour(k);
+  for (unsigned cell = 0; cell < n * MEDIA; cell++) {
+    int number = (int)(k * n * MEDIA + cell);
+    if (contract_applies(b, (enum medium)(cell / n), backend, &modes[cell % n]))
+      tcase_add_loop_test(tc, test, number, number + 1);
+  }
+}
+
+void contract_add(Suite *s, const TTest *test, unsigned backend,
+                  const struct contract_mode *modes, unsigned n) {
+  const struct behaviour *b;
+  for (unsigned k = 0; (b = contract_behaviour(k)) != NULL; k++) {
+    TCase *tc = tcase_create(b->name);
+    tcase_set_timeout(tc, DEADLINE_S);
+    add_cells(tc, test, k, backend, modes, n);
+    suite_add_tcase(s, tc);
+  }
 }

@@ -7,6 +7,8 @@
 #ifndef PLAIT_TESTS_CONTRACT_H
 #define PLAIT_TESTS_CONTRACT_H
 
+#include <check.h>
+
 #include "support/world.h"
 
 /* Where a behaviour applies.
@@ -20,7 +22,7 @@ enum {
   ON_TCP = 1u << MEDIUM_TCP,
   ON_UNIX = 1u << MEDIUM_UNIX,
   ON_PAIR = 1u << MEDIUM_PAIR,
-  ON_BACKGROUND = 1u << MEDIUM_BACKGROUND, /* on the kernel alone */
+  ON_BACKGROUND = 1u << MEDIUM_BACKGROUND,
   ON_PROCESS = 1u << MEDIUM_PROCESS,
   ON_STDIO = 1u << MEDIUM_STDIO, /* one connection at a time */
   ON_UP = 1u << MEDIUM_UP,
@@ -75,6 +77,12 @@ bool contract_applies(const struct behaviour *b, enum medium medium,
 /* Prints what applies where. */
 void contract_print_table(unsigned backend, const struct contract_mode *modes,
                           unsigned n);
+
+/* Adds a test case for each behaviour.  |test| is looped over what applies: of
+ * its number _i / CELLS is the behaviour, with n * MEDIA cells, and the rest
+ * the medium times n and the mode. */
+void contract_add(Suite *s, const TTest *test, unsigned backend,
+                  const struct contract_mode *modes, unsigned n);
 
 enum { CONTRACT_KERNEL_MODES = 2 };
 

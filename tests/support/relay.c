@@ -2,8 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <stdbool.h>
+#include <plait/error.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@ enum { RELAY_BYTES = 16 * 1024 };
 
 /* One direction. */
 struct way {
+  const struct relay_calls *calls;
   int from, to;
   char bytes[RELAY_BYTES];
   size_t at, len; /* what is still to be sent */
@@ -21,46 +21,28 @@ struct way {
   bool over;      /* so |to| was told */
 };
 
-static bool again(ssize_t n) {
-  return n < 0 && (errno == EAGAIN || errno == EINTR);
-}
-
-/* As shutdown(2); a pipe has one direction, and |fd| stays a descriptor. */
-static void end(int fd, int how) {
-  if (shutdown(fd, how) == 0 || errno != ENOTSOCK)
-    return;
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  require(null >= 0 && dup3(null, fd, O_CLOEXEC) == fd, "no /dev/null");
-  close(null);
-}
-
 static void way_read(struct way *w) {
-  ssize_t n = recv(w->from, w->bytes, sizeof w->bytes, MSG_DONTWAIT);
-  if (n < 0 && errno == ENOTSOCK)
-    n = read(w->from, w->bytes, sizeof w->bytes);
+  ptrdiff_t n = w->calls->read(w->from, w->bytes, sizeof w->bytes);
   w->at = 0;
   if (n > 0)
     w->len = (size_t)n;
-  else if (!again(n))
+  else if (n != PLAIT_EAGAIN)
     w->ended = true;
 }
 
 /* |to| takes no more, and |from| is to know. */
 static void way_break(struct way *w) {
-  end(w->from, SHUT_RD);
+  w->calls->end(w->from, true);
   w->len = 0;
   w->ended = w->over = true;
 }
 
 static void way_write(struct way *w) {
-  ssize_t n =
-      send(w->to, w->bytes + w->at, w->len, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (n < 0 && errno == ENOTSOCK)
-    n = write(w->to, w->bytes + w->at, w->len);
+  ptrdiff_t n = w->calls->write(w->to, w->bytes + w->at, w->len);
   if (n >= 0) {
     w->at += (size_t)n;
     w->len -= (size_t)n;
-  } else if (!again(n)) {
+  } else if (n != PLAIT_EAGAIN) {
     way_break(w);
   }
 }
@@ -71,7 +53,7 @@ static void way_move(struct way *w) {
   if (w->len > 0)
     way_write(w);
   if (w->ended && w->len == 0 && !w->over) {
-    end(w->to, SHUT_WR);
+    w->calls->end(w->to, false);
     w->over = true;
   }
 }
@@ -100,10 +82,7 @@ static void relay_step(struct way *ways, bool *gone) {
     p[i] = (struct pollfd){.fd = gone[i] && events == 0 ? -1 : fds[i],
                            .events = events};
   }
-  if (poll(p, ENDS, -1) < 0) {
-    require(errno == EINTR, "poll");
-    return;
-  }
+  ways[0].calls->wait(p, ENDS);
   for (int i = 0; i < ENDS; i++) {
     if (p[i].revents & (POLLHUP | POLLERR) && !gone[i]) {
       gone[i] = true;
@@ -115,16 +94,55 @@ static void relay_step(struct way *ways, bool *gone) {
   way_move(&ways[1]);
 }
 
-void relay_between(int fd, int in, int out) {
-  struct way ways[2] = {{.from = fd, .to = out}, {.from = in, .to = fd}};
+void relay_between(const struct relay_calls *calls, int fd, int in, int out) {
+  struct way ways[2] = {{.calls = calls, .from = fd, .to = out},
+                        {.calls = calls, .from = in, .to = fd}};
   bool gone[ENDS] = {false};
   while (!ways[0].over || !ways[1].over)
     relay_step(ways, gone);
 }
 
+/* ---- the kernel ----------------------------------------------------------*/
+
+static ptrdiff_t answer(ssize_t n) {
+  if (n >= 0)
+    return n;
+  return errno == EINTR ? PLAIT_EAGAIN : -errno;
+}
+
+static ptrdiff_t kernel_read(int fd, void *bytes, size_t len) {
+  ssize_t n = recv(fd, bytes, len, MSG_DONTWAIT);
+  if (n < 0 && errno == ENOTSOCK)
+    n = read(fd, bytes, len);
+  return answer(n);
+}
+
+static ptrdiff_t kernel_write(int fd, const void *bytes, size_t len) {
+  ssize_t n = send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n < 0 && errno == ENOTSOCK)
+    n = write(fd, bytes, len);
+  return answer(n);
+}
+
+/* A pipe has one direction, and |fd| stays a descriptor. */
+static void kernel_end(int fd, bool reading) {
+  if (shutdown(fd, reading ? SHUT_RD : SHUT_WR) == 0 || errno != ENOTSOCK)
+    return;
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  require(null >= 0 && dup3(null, fd, O_CLOEXEC) == fd, "no /dev/null");
+  close(null);
+}
+
+static void kernel_wait(struct pollfd *p, unsigned n) {
+  require(poll(p, n, -1) >= 0 || errno == EINTR, "poll");
+}
+
+const struct relay_calls relay_kernel = {kernel_read, kernel_write, kernel_end,
+                                         kernel_wait};
+
 int relay(int fd, void *arg) {
   int inner = (int)(intptr_t)arg;
-  relay_between(fd, inner, inner);
+  relay_between(&relay_kernel, fd, inner, inner);
   close(inner);
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "sim/sim.h"
 #include "support/require.h"
+#include "support/sim_relay.h"
 
 plait_sim *sim;
 
@@ -34,5 +35,6 @@ static void sim_world_nobody(enum medium medium, const char *folder, char *ret,
 const struct world_backend world_sim = {.name = "simulator",
                                         .driver = &plait__sim_backend,
                                         .pair = sim_world_pair,
+                                        .relay = sim_relay,
                                         .nobody = sim_world_nobody,
                                         .resets = {[MEDIUM_TCP] = true}};

@@ -27,7 +27,7 @@ static void *peer_run(void *arg) {
   sigemptyset(&set);
   sigaddset(&set, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
-  relay_between(p->fd, p->in, p->out);
+  relay_between(&relay_kernel, p->fd, p->in, p->out);
   close(p->fd);
   close(p->in);
   close(p->out);

@@ -45,6 +45,7 @@ static void world_kernel_nobody(enum medium medium, const char *folder,
 const struct world_backend world_kernel = {.name = "kernel",
                                            .driver = &plait__uv_backend,
                                            .pair = world_kernel_pair,
+                                           .relay = relay,
                                            .nobody = world_kernel_nobody,
                                            .resets = {[MEDIUM_TCP] = true}};
 
@@ -233,8 +234,8 @@ void world_listen(struct world *w) {
 
 static void world_relay(struct world *w, unsigned i, int fd,
                         plait_factory *factory) {
-  int code = plait_background(world_reactor(w, i), relay, (void *)(intptr_t)fd,
-                              factory);
+  int code = plait_background(world_reactor(w, i), w->backend->relay,
+                              (void *)(intptr_t)fd, factory);
   require(code == 0, "background: %s", plait_error_detail());
 }
 

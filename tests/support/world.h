@@ -23,6 +23,7 @@ struct world_backend {
   const plait_backend *driver;
   /* Makes a connected pair of stream sockets. */
   void (*pair)(int ret_fds[2]);
+  plait_background_fn *relay; /* see support/relay.h */
   /* Writes the endpoint of a server that is not there to |ret|; |ret_fd| keeps
    * it reserved until it is closed, or is -1. */
   void (*nobody)(enum medium medium, const char *folder, char *ret, size_t size,
