@@ -200,6 +200,18 @@ PLAIT_EXTERN int plait_datagram_reply(plait_datagram *d,
  * take, and closes; |stopped| follows with 0, not inside this call. */
 PLAIT_EXTERN void plait_datagram_close(plait_datagram *d);
 
+/* ---- receiving --------------------------------------------------------*/
+
+/* No datagram_received until plait_datagram_resume_reading(); what comes waits
+ * in the system, which drops what its buffer has no room for (see
+ * plait_datagram_options).  Datagrams that were received together with the one
+ * whose callback pauses are kept, and come first then.  Meanwhile an error of
+ * the network is told when something is sent, or when reading goes on. */
+PLAIT_EXTERN void plait_datagram_pause_reading(plait_datagram *d);
+/* Delivers nothing by itself: what is there comes after the running callback.
+ */
+PLAIT_EXTERN void plait_datagram_resume_reading(plait_datagram *d);
+
 /* ---- multicast and broadcast ------------------------------------------
  *
  * Interfaces are numbers, as of if_nametoindex() or in plait_datagram_info; 0

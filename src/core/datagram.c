@@ -52,8 +52,8 @@ static bool area_reserve(plait_datagram *d, plait__datagram_area *area) {
 
 /* ---- attention ----------------------------------------------------------- */
 
-static void datagram_interest(plait_datagram *d) {
-  unsigned interest = PLAIT__READABLE;
+void plait__datagram_interest(plait_datagram *d) {
+  unsigned interest = d->paused ? 0 : PLAIT__READABLE;
   if (d->blocked)
     interest |= PLAIT__WRITABLE;
   if (plait__datagram_works(d))
@@ -88,6 +88,7 @@ static void attend_end(plait_datagram *d) {
   if (d->reason == 0 && !d->blocked)
     plait__datagram_flush(d);
   plait__datagram_drop(d);
+  plait__datagram_release(d);
   if (d->prev != NULL)
     d->prev->next = d->next;
   else
@@ -119,6 +120,8 @@ static void attend_once(plait_datagram *d, unsigned due) {
     attend_error(d);
   if (due & PLAIT__DATAGRAM_RESUME && plait__datagram_works(d))
     plait__deliver_datagram_resume(d);
+  if (due & PLAIT__DATAGRAM_UNHOLD)
+    plait__datagram_unhold(d);
   if (due & PLAIT__DATAGRAM_DRAIN && plait__datagram_works(d))
     attend_drain(d);
   if (due & PLAIT__DATAGRAM_END)
@@ -165,8 +168,7 @@ static void receive_failed(plait_datagram *d, int code) {
     plait__datagram_note(d, code, &d->port->peer);
 }
 
-/* Delivers what came as one, datagram by datagram; how many there were. */
-static unsigned receive_deliver(plait_datagram *d, plait__packet *packet) {
+unsigned plait__datagram_hand_on(plait_datagram *d, plait__packet *packet) {
   size_t most = d->port->limits.datagram_bytes_max, left = packet->len;
   size_t each = packet->segment != 0 ? packet->segment : left;
   bool truncated = packet->truncated;
@@ -179,7 +181,9 @@ static unsigned receive_deliver(plait_datagram *d, plait__packet *packet) {
     packet->data += len;
     left -= len;
     count++;
-  } while (left > 0 && plait__datagram_works(d));
+  } while (left > 0 && !d->paused && plait__datagram_works(d));
+  packet->len = left;
+  packet->truncated = truncated;
   return count;
 }
 
@@ -207,6 +211,20 @@ static void receive_many(plait_datagram *d, unsigned packets, unsigned count) {
   d->width = (uint8_t)(width > 0 ? width : 1);
 }
 
+/* How many datagrams of |n| packets were delivered; the others are held. */
+static unsigned receive_deliver(plait_datagram *d, plait__packet *v,
+                                unsigned n) {
+  unsigned count = 0;
+  for (unsigned i = 0; i < n && plait__datagram_works(d); i++) {
+    bool held = d->paused;
+    if (!held)
+      count += plait__datagram_hand_on(d, &v[i]);
+    if (held || (d->paused && v[i].len > 0))
+      plait__datagram_hold(d, &v[i]);
+  }
+  return count;
+}
+
 static void datagram_receive(plait_datagram *d) {
   plait_reactor *r = d->reactor;
   plait__datagram_area *area = plait__datagram_area_of(r);
@@ -221,30 +239,41 @@ static void datagram_receive(plait_datagram *d) {
       r->io->receive_batch(&d->socket, &room, area->received, receive_width(d));
   if (n < 0)
     receive_failed(d, n);
-  for (int i = 0; i < n && plait__datagram_works(d); i++)
-    count += receive_deliver(d, &area->received[i]);
+  else
+    count = receive_deliver(d, area->received, (unsigned)n);
   if (count > 1)
     receive_many(d, (unsigned)n, count);
   else if (count == 1)
     receive_alone(d);
 }
 
+/* What is held came before. */
+static void datagram_readable(plait_datagram *d) {
+  if (d->held_first != NULL)
+    plait__datagram_unhold(d);
+  if (d->paused)
+    plait__datagram_interest(d);
+  else if (plait__datagram_works(d))
+    datagram_receive(d);
+}
+
 static void datagram_ready(plait__socket *socket, unsigned events) {
   plait_datagram *d = datagram_of(socket);
   if (!plait__datagram_works(d))
     return;
-  if (events & PLAIT__WRITABLE) {
+  /* While reading is paused it is a send that reads the error. */
+  if (events & PLAIT__WRITABLE || (d->paused && events & PLAIT__FAILED)) {
     d->blocked = false;
     plait__datagram_flush(d);
     if (!d->blocked)
-      datagram_interest(d);
+      plait__datagram_interest(d);
   }
   if (events & (PLAIT__READABLE | PLAIT__FAILED) && plait__datagram_works(d))
-    datagram_receive(d);
+    datagram_readable(d);
   plait__datagrams_turn(d->reactor);
   /* The backend has stopped watching, and goes on once the error was read. */
   if (events & PLAIT__FAILED)
-    datagram_interest(d);
+    plait__datagram_interest(d);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -291,7 +320,7 @@ void plait__datagram_arm(plait_datagram *d) {
   if (d->next != NULL)
     d->next->prev = d;
   r->datagrams = d;
-  datagram_interest(d);
+  plait__datagram_interest(d);
   plait__deliver_started(d);
   if (d->close_asked)
     plait__datagram_end(d, 0);

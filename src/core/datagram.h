@@ -2,6 +2,7 @@
  *
  *      datagram.c          a socket's life: begins, receives, is attended to
  *      datagram_send.c     the outbox of a reactor and the queue of a socket
+ *      datagram_pause.c    what is held while reading is paused
  *      datagram_deliver.c  calls protocols
  *      datagram_port.c     ports: what is opened, and its sockets
  *      datagram_verbs.c    questions and settings
@@ -36,10 +37,12 @@ enum {
   PLAIT__DATAGRAM_ERROR = 1u << 0,
   PLAIT__DATAGRAM_RESUME = 1u << 1,
   PLAIT__DATAGRAM_DRAIN = 1u << 2,
-  PLAIT__DATAGRAM_END = 1u << 3
+  PLAIT__DATAGRAM_END = 1u << 3,
+  PLAIT__DATAGRAM_UNHOLD = 1u << 4 /* reading goes on */
 };
 
 typedef struct plait__datagram_node plait__datagram_node;
+typedef struct plait__datagram_held plait__datagram_held;
 
 struct plait_datagram {
   plait_reactor *reactor;
@@ -61,6 +64,7 @@ struct plait_datagram {
   bool close_asked; /* by the port's owner, maybe before it was armed */
   bool blocked;     /* the system takes no more; WRITABLE will tell */
   bool wanting;     /* resume_writing is owed */
+  bool paused;      /* nothing is delivered */
   uint8_t width;    /* how many to receive at a time */
   uint8_t alone;    /* so many times in a row one came by itself */
   int reason;
@@ -68,6 +72,7 @@ struct plait_datagram {
   plait_address error_to;
   plait__datagram_node *queue_first, *queue_last;
   size_t queue_bytes;
+  plait__datagram_held *held_first, *held_last;
   plait_datagram_stats stats;
   plait__socket socket; /* the last member */
 };
@@ -124,6 +129,11 @@ void plait__datagram_arm(plait_datagram *d);
 void plait__datagram_end(plait_datagram *d, int reason);
 /* Attention is due: after the running batch, or in the turn. */
 void plait__datagram_need(plait_datagram *d, unsigned due);
+/* Watches what it waits for. */
+void plait__datagram_interest(plait_datagram *d);
+/* Delivers what came as one, datagram by datagram; how many there were.  What
+ * is left of it when reading is paused meanwhile stays in |packet|. */
+unsigned plait__datagram_hand_on(plait_datagram *d, plait__packet *packet);
 /* Of |r|, or NULL: out of memory. */
 plait__datagram_area *plait__datagram_area_of(plait_reactor *r);
 
@@ -141,6 +151,15 @@ void plait__datagram_flush(plait_datagram *d);
 void plait__datagram_drop(plait_datagram *d);
 /* An error to be told. */
 void plait__datagram_note(plait_datagram *d, int code, const plait_address *to);
+
+/* ---- datagram_pause.c ---------------------------------------------------- */
+
+/* Keeps a copy of |packet| until reading goes on. */
+void plait__datagram_hold(plait_datagram *d, const plait__packet *packet);
+/* Delivers what is held, unless reading is paused. */
+void plait__datagram_unhold(plait_datagram *d);
+/* Drops it. */
+void plait__datagram_release(plait_datagram *d);
 
 /* ---- datagram_deliver.c -------------------------------------------------- */
 

@@ -110,8 +110,7 @@ static unsigned send_some(plait_datagram *d, const plait__packet *v,
 
 static void send_block(plait_datagram *d) {
   d->blocked = true;
-  if (plait__datagram_works(d))
-    d->reactor->io->interest(&d->socket, PLAIT__READABLE | PLAIT__WRITABLE);
+  plait__datagram_interest(d);
 }
 
 static void post_send(plait__datagram_area *area, plait_datagram *d) {
