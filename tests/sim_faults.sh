@@ -80,7 +80,7 @@ until [ "$failed" != 0 ] || [ "$done" -ge $((4 * points)) ]; do
     break
   fi
   seed=$((seed + 1))
-  for scenario in echo workers reconnect chat relay datagrams; do
+  for scenario in echo workers reconnect chat relay datagrams children; do
     world "$scenario"
   done
   # shellcheck disable=SC2086 # A list of words.
@@ -89,6 +89,7 @@ until [ "$failed" != 0 ] || [ "$done" -ge $((4 * points)) ]; do
       --set connections=2
     world workers $hasty --set messages=30 --set connections=3
     world relay --set medium=2 --set messages=5 --set connections=2
+    world children --set messages=1 --set connections=3
     world datagrams --set again_ppm=300000 --set messages=20 --set connections=2
   }
 done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The quick tier of the simulator: 2,600 worlds, some of them twice, and all
+# The quick tier of the simulator: 2,800 worlds, some of them twice, and all
 # seeds that have failed once (tests/sim/seeds.txt).
 set -u
 
@@ -17,7 +17,8 @@ run workers --seed 1 --seeds 500
 run reconnect --seed 1 --seeds 400
 run relay --seed 1 --seeds 300
 run datagrams --seed 1 --seeds 300
-for scenario in echo chat workers reconnect relay datagrams pace; do
+run children --seed 1 --seeds 200
+for scenario in echo chat workers reconnect relay datagrams children pace; do
   run $scenario --seed 3000 --seeds 10 --verify
 done
 

@@ -424,10 +424,9 @@ void scenario_run(const struct scenario *scenario, const struct plan *plan,
  */
 
 const struct scenario *const scenarios[] = {
-    &scenario_echo,    &scenario_chat,
-    &scenario_workers, &scenario_reconnect,
-    &scenario_relay,   &scenario_datagrams,
-    &scenario_pace,    NULL};
+    &scenario_echo,      &scenario_chat,  &scenario_workers,
+    &scenario_reconnect, &scenario_relay, &scenario_datagrams,
+    &scenario_children,  &scenario_pace,  NULL};
 
 const struct scenario *scenario_find(const char *name) {
   for (size_t i = 0; scenarios[i] != NULL; i++)

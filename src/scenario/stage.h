@@ -266,6 +266,6 @@ enum { MEDIUM_TCP, MEDIUM_UNIX, MEDIUM_PAIR };
 extern const plait_framed_ops peer_server, peer_client;
 
 extern const struct scenario scenario_echo, scenario_workers,
-    scenario_reconnect, scenario_relay, scenario_datagrams;
+    scenario_reconnect, scenario_relay, scenario_datagrams, scenario_children;
 
 #endif

@@ -160,14 +160,28 @@ bool plait_sim_child_wait(plait_sim_child *c, uint64_t us) {
   return c->signal == 0;
 }
 
+/* Waits until |d| is ready for what |interest| says, or no more.  False: a
+ * signal. */
+static bool fd_await(plait_sim_child *c, const child_fd *d, unsigned interest) {
+  bool ready = false, goes_on = true;
+  while (!ready && goes_on) {
+    d->socket->interest = interest;
+    ready = plait__sim_stream_events(d->socket) != 0;
+    d->socket->interest = 0;
+    if (!ready)
+      goes_on = plait_sim_child_wait(c, CHILD_LOOK_NS / 1000);
+  }
+  return ready;
+}
+
 ptrdiff_t plait_sim_child_read(plait_sim_child *c, int fd, void *buffer,
                                size_t len) {
   child_fd *d = child_find(c, fd);
   ptrdiff_t n = d == NULL || d->socket == NULL ? 0 : PLAIT_EAGAIN;
   while (n == PLAIT_EAGAIN) {
-    n = plait__sim_stream_read(d->socket, buffer, len);
-    if (n == PLAIT_EAGAIN && !plait_sim_child_wait(c, 100))
+    if (!fd_await(c, d, PLAIT__READABLE))
       return PLAIT_ECANCELED;
+    n = plait__sim_stream_read(d->socket, buffer, len);
   }
   return n;
 }
@@ -176,18 +190,18 @@ bool plait_sim_child_write(plait_sim_child *c, int fd, const void *data,
                            size_t len) {
   child_fd *d = child_find(c, fd);
   const char *from = data;
+  if (d == NULL || d->socket == NULL)
+    return false;
   while (len > 0) {
     plait__iovec v = {from, len};
-    ptrdiff_t n = d == NULL || d->socket == NULL
-                      ? PLAIT_EBADF
-                      : plait__sim_stream_write(d->socket, &v, 1);
+    if (!fd_await(c, d, PLAIT__WRITABLE))
+      return false;
+    ptrdiff_t n = plait__sim_stream_write(d->socket, &v, 1);
     if (n < 0 && n != PLAIT_EAGAIN)
       return false;
     if (n > 0) {
       from += n;
       len -= (size_t)n;
-    } else if (!plait_sim_child_wait(c, 100)) {
-      return false;
     }
   }
   return true;
