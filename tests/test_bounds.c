@@ -1,6 +1,6 @@
 /* Bounds that a reactor and a worker keep by themselves: how often accepting is
- * tried, how much is taken at a time, and the limits that nobody has set.  In
- * memory, on a clock that jumps, and stands still in the course of a turn. */
+ * tried, and how much is taken at a time.  In memory, on a clock that jumps,
+ * and stands still in the course of a turn. */
 #include <check.h>
 #include <plait.h>
 #include <stdlib.h>
@@ -8,8 +8,6 @@
 #include "support/require.h"
 #include "support/runtime.h"
 #include "support/sim_world.h"
-
-enum { DEADLINE_S = 60, KIB = 1024 };
 
 static uint64_t now_us(void) {
   return plait_sim_now_ns(sim) / 1000;
@@ -240,6 +238,147 @@ START_TEST(mail_takes_time) {
 }
 END_TEST
 
+/* ---- events --------------------------------------------------------------*/
+
+enum { PAIRS = 300, TURN_EVENTS = 256, CLOCK_EVENTS = 8 };
+
+static void say_something(plait_protocol *p) {
+  plait_write(p->transport, "something", 9);
+  plait_write_eof(p->transport);
+}
+
+static void count_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)p, (void)data, (void)len;
+  taken++;
+}
+
+static const plait_protocol_ops sayer_ops = {.name = "sayer",
+                                             .size = sizeof(plait_protocol),
+                                             .connection_made = say_something,
+                                             .data_received = count_data};
+
+/* Both ends of so many connections are ready at once. */
+static void open_pairs(const plait_protocol_ops *ops) {
+  static plait_factory factory;
+  factory = (plait_factory){.protocol = ops,
+                            .limits.connections_max = PLAIT_UNLIMITED};
+  taken = together = together_max = 0;
+  begin((plait_sim_options){.latency_min_us = 50, .latency_max_us = 50},
+        (plait_runtime_options){0});
+  for (int i = 0; i < PAIRS; i++) {
+    int fds[2];
+    require(plait_sim_pair(sim, fds) == 0, "no pair");
+    for (int k = 0; k < 2; k++)
+      require(
+          plait_adopt(plait_runtime_reactor(runtime, 0), fds[k], &factory) == 0,
+          "%s", plait_error_detail());
+  }
+}
+
+/* P11: time stands still meanwhile. */
+START_TEST(events_between_turns) {
+  open_pairs(&sayer_ops);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_uint_eq(plait_sim_events_per_turn(sim), TURN_EVENTS);
+  end();
+}
+END_TEST
+
+static void start_ticker(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  plait_timer_init(&ticker, NULL, ticker_rings);
+  plait_timer_start(&ticker, 1, 1);
+}
+
+static void slow_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)p, (void)data, (void)len;
+  plait_sim_sleep_us(sim, 1000);
+  if (++together > together_max)
+    together_max = together;
+  if (++taken == 2 * PAIRS)
+    plait_timer_stop(&ticker);
+}
+
+static const plait_protocol_ops slow_ops = {.name = "slow",
+                                            .size = sizeof(plait_protocol),
+                                            .connection_made = say_something,
+                                            .data_received = slow_data};
+
+/* P11: the clock is looked at every so many events. */
+START_TEST(events_take_time) {
+  open_pairs(&slow_ops);
+  ck_assert_int_eq(run(start_ticker), 0);
+  ck_assert_uint_eq(taken, 2 * PAIRS);
+  ck_assert_uint_ge(together_max, CLOCK_EVENTS);
+  ck_assert_uint_le(together_max, 2 * CLOCK_EVENTS);
+  end();
+}
+END_TEST
+
+/* ---- reading beside what is left over --------------------------------------
+ */
+
+enum { MUCH = 1000000, SMALL_READ = 16 * 1024, TAIL = 10 };
+
+static size_t longest;
+static unsigned deliveries;
+
+static void write_much(plait_protocol *p) {
+  static const uint8_t bytes[MUCH];
+  plait_write(p->transport, bytes, sizeof bytes);
+  plait_close(p->transport);
+}
+
+static const plait_protocol_ops writer_ops = {.name = "writer",
+                                              .size = sizeof(plait_protocol),
+                                              .connection_made = write_much};
+
+static plait_transport *leaver;
+
+static void resume_leaver(plait_timer *timer) {
+  (void)timer;
+  plait_resume_reading(leaver);
+}
+
+/* It reads once all is there. */
+static void leaver_made(plait_protocol *p) {
+  leaver = p->transport;
+  plait_pause_reading(leaver);
+  plait_timer_init(&ticker, leaver, resume_leaver);
+  plait_timer_start(&ticker, 100, 0);
+}
+
+/* As a parser does: the end of a delivery belongs to what comes next. */
+static void leave_tail(plait_protocol *p, const uint8_t *data, size_t len) {
+  if (deliveries++ > 0 && len > longest)
+    longest = len;
+  if (len > TAIL)
+    plait_unread(p->transport, data + len - TAIL, TAIL);
+}
+
+static const plait_protocol_ops leaver_ops = {.name = "leaver",
+                                              .size = sizeof(plait_protocol),
+                                              .connection_made = leaver_made,
+                                              .data_received = leave_tail};
+
+START_TEST(reads_beside_a_leftover) {
+  plait_factory factories[2] = {{.protocol = &writer_ops},
+                                {.protocol = &leaver_ops}};
+  int fds[2];
+  begin((plait_sim_options){.capacity = 2 * MUCH}, (plait_runtime_options){0});
+  require(plait_sim_pair(sim, fds) == 0, "no pair");
+  longest = deliveries = 0;
+  for (int i = 0; i < 2; i++)
+    require(plait_adopt(plait_runtime_reactor(runtime, 0), fds[i],
+                        &factories[i]) == 0,
+            "%s", plait_error_detail());
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_uint_ge(longest, SMALL_READ / 2);
+  ck_assert_uint_le(longest, SMALL_READ + TAIL);
+  end();
+}
+END_TEST
+
 /* ---- strands and connections on workers take turns -----------------------*/
 
 enum { MANY = 200, BATCH = 64 };
@@ -342,185 +481,19 @@ START_TEST(events_of_a_connection_in_a_row) {
 }
 END_TEST
 
-/* ---- limits that nobody has set ------------------------------------------*/
-
-/* One connection whose ends are |a| and |b|; |b| is on workers if |away|. */
-static void play(const plait_protocol_ops *a, const plait_protocol_ops *b,
-                 bool away) {
-  plait_factory factories[2] = {
-      {.protocol = a},
-      {.protocol = b, .dispatch = away ? PLAIT_ON_WORKERS : PLAIT_ON_REACTOR}};
-  int fds[2];
-  begin((plait_sim_options){.capacity = 2000}, (plait_runtime_options){0});
-  require(plait_sim_pair(sim, fds) == 0, "no pair");
-  for (int i = 0; i < 2; i++)
-    require(plait_adopt(plait_runtime_reactor(runtime, 0), fds[i],
-                        &factories[i]) == 0,
-            "%s", plait_error_detail());
-  ck_assert_int_eq(plait_run(runtime), 0);
-  end();
-}
-
-static uint8_t bytes[1024 * KIB];
-static uint64_t seen;
-
-/* As much as is taken, and no end. */
-static void flood(plait_protocol *p) {
-  while (plait_write(p->transport, bytes, 1000))
-    continue;
-}
-
-static const plait_protocol_ops flood_ops = {.name = "flood",
-                                             .size = sizeof(plait_protocol),
-                                             .connection_made = flood,
-                                             .resume_writing = flood};
-
-static void sleeper_data(plait_protocol *p, const uint8_t *data, size_t len) {
-  plait_transport_stats stats;
-  (void)data, (void)len;
-  if (seen != 0)
-    return;
-  plait_work_sleep_ms(60000);
-  plait_transport_get_stats(p->transport, &stats);
-  seen = stats.received_bytes;
-  plait_abort(p->transport);
-}
-
-static const plait_protocol_ops sleeper_ops = {.name = "sleeper",
-                                               .size = sizeof(plait_protocol),
-                                               .data_received = sleeper_data};
-
-/* P8: what a worker has not handled is a MiB, each delivery with its share of
- * the book-keeping, and what the last read brings. */
-START_TEST(leases_are_a_mib) {
-  seen = 0;
-  play(&flood_ops, &sleeper_ops, true);
-  ck_assert_uint_gt(seen, 900 * KIB);
-  ck_assert_uint_le(seen, (1024 + 2) * KIB);
-}
-END_TEST
-
-static void paused_made(plait_protocol *p) {
-  both[1] = plait_transport_handle(p->transport);
-  plait_pause_reading(p->transport);
-}
-
-static const plait_protocol_ops paused_ops = {.name = "paused",
-                                              .size = sizeof(plait_protocol),
-                                              .connection_made = paused_made};
-
-static void heedless_made(plait_protocol *p) {
-  do {
-    seen = plait_transport_queued(p->transport);
-    plait_write(p->transport, bytes, sizeof bytes);
-  } while (!plait_transport_closing(p->transport));
-}
-
-static int reason;
-
-static void heedless_lost(plait_protocol *p, int code) {
-  (void)p;
-  reason = code;
-  plait_handle_abort(both[1]);
-}
-
-static const plait_protocol_ops heedless_ops = {
-    .name = "heedless",
-    .size = sizeof(plait_protocol),
-    .connection_made = heedless_made,
-    .connection_lost = heedless_lost};
-
-/* P8 */
-START_TEST(a_queue_is_16_mib) {
-  play(&paused_ops, &heedless_ops, false);
-  ck_assert_int_eq(reason, PLAIT_EQUEUE);
-  ck_assert_uint_gt(seen, 16 * 1024 * KIB);
-  ck_assert_uint_le(seen, 17 * 1024 * KIB);
-}
-END_TEST
-
-static uint64_t high, low;
-
-static void marks_made(plait_protocol *p) {
-  flood(p);
-  high = plait_transport_queued(p->transport);
-}
-
-static void marks_resume(plait_protocol *p) {
-  low = plait_transport_queued(p->transport);
-  plait_abort(p->transport);
-}
-
-static const plait_protocol_ops marks_ops = {.name = "marks",
-                                             .size = sizeof(plait_protocol),
-                                             .connection_made = marks_made,
-                                             .resume_writing = marks_resume};
-
-static const plait_protocol_ops reader_ops = {.name = "reader",
-                                              .size = sizeof(plait_protocol)};
-
-START_TEST(marks_are_64_and_16_kib) {
-  low = 0;
-  play(&marks_ops, &reader_ops, false);
-  ck_assert_uint_gt(high, 64 * KIB);
-  ck_assert_uint_le(high, 64 * KIB + 1000);
-  ck_assert_uint_le(low, 16 * KIB);
-  ck_assert_uint_gt(low, 16 * KIB - 2000);
-}
-END_TEST
-
-static void closer_data(plait_protocol *p, const uint8_t *data, size_t len) {
-  (void)data, (void)len;
-  plait_close(p->transport);
-}
-
-static void closer_lost(plait_protocol *p, int code) {
-  plait_transport_stats stats;
-  (void)code;
-  plait_transport_get_stats(p->transport, &stats);
-  seen = stats.received_bytes;
-}
-
-static const plait_protocol_ops closer_ops = {.name = "closer",
-                                              .size = sizeof(plait_protocol),
-                                              .data_received = closer_data,
-                                              .connection_lost = closer_lost};
-
-/* It floods on behind the end of its peer. */
-static void flood_on(plait_protocol *p) {
-  (void)p;
-}
-
-static const plait_protocol_ops flood_on_ops = {.name = "flood on",
-                                                .size = sizeof(plait_protocol),
-                                                .connection_made = flood,
-                                                .resume_writing = flood,
-                                                .eof_received = flood_on};
-
-/* Much more would come in the time that the peer has for its end. */
-START_TEST(discarded_are_256_kib) {
-  play(&flood_on_ops, &closer_ops, false);
-  ck_assert_uint_gt(seen, 256 * KIB);
-  ck_assert_uint_le(seen, 256 * KIB + 3 * 2000);
-}
-END_TEST
-
 int main(void) {
   Suite *s = suite_create("bounds");
-  TCase *turns = tcase_create("turns"), *limits = tcase_create("limits");
-  tcase_set_timeout(turns, DEADLINE_S);
-  tcase_add_test(turns, starved_accepting_waits_longer);
-  tcase_add_test(turns, accepts_of_a_wake_up);
-  tcase_add_test(turns, mail_of_a_turn);
-  tcase_add_test(turns, mail_takes_time);
-  tcase_add_test(turns, calls_of_a_strand_in_a_row);
-  tcase_add_test(turns, events_of_a_connection_in_a_row);
-  suite_add_tcase(s, turns);
-  tcase_set_timeout(limits, DEADLINE_S);
-  tcase_add_test(limits, leases_are_a_mib);
-  tcase_add_test(limits, a_queue_is_16_mib);
-  tcase_add_test(limits, marks_are_64_and_16_kib);
-  tcase_add_test(limits, discarded_are_256_kib);
-  suite_add_tcase(s, limits);
+  TCase *tc = tcase_create("bounds");
+  tcase_set_timeout(tc, 60);
+  tcase_add_test(tc, starved_accepting_waits_longer);
+  tcase_add_test(tc, accepts_of_a_wake_up);
+  tcase_add_test(tc, mail_of_a_turn);
+  tcase_add_test(tc, mail_takes_time);
+  tcase_add_test(tc, events_between_turns);
+  tcase_add_test(tc, events_take_time);
+  tcase_add_test(tc, reads_beside_a_leftover);
+  tcase_add_test(tc, calls_of_a_strand_in_a_row);
+  tcase_add_test(tc, events_of_a_connection_in_a_row);
+  suite_add_tcase(s, tc);
   return run_suite(s);
 }
