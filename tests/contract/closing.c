@@ -214,9 +214,11 @@ static void send_for_ever(struct spy *s) {
   spy_send_up_to(s, UINT64_C(1) << 40);
 }
 
-/* What is discarded after our end has a bound. */
+/* What is discarded after our end has a bound, and ends it before the time
+ * does. */
 static void linger_bytes(struct world *w) {
   w->server.factory.limits.linger_bytes_max = 100000;
+  w->server.factory.limits.linger_ms = 3600 * 1000;
   on(&w->client, SPY_MADE, send_for_ever);
   on(&w->client, SPY_RESUME, send_for_ever);
   on(&w->client, SPY_EOF, spy_nothing);
