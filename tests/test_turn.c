@@ -3,34 +3,47 @@
 #include <check.h>
 #include <plait.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "support/require.h"
 #include "support/runtime.h"
 #include "support/sim_world.h"
 
-enum { READERS = 2, BYTES = 400, ABORTS = 120 };
+enum { READERS = 3, BYTES = 400, ABORTS = 70, WAYS = 4 };
 
-/* Both take a byte at a time, which goes on turn after turn; one aborts the
- * other, the victim, at its |abort_at|th byte. */
+/* They take a byte at a time, which goes on turn after turn.  One of the others
+ * aborts the victim at its own |abort_at|th byte; if it is |greedy| it takes
+ * all that is left then, so that the victim may be the last that waits for the
+ * next turn. */
 struct reader {
   plait_protocol base;
   unsigned taken;
 };
 
 static plait_transport *transports[READERS];
-static unsigned made, lost, taken[READERS], abort_at, victim;
+static unsigned made, lost, taken[READERS], abort_at, victim, other;
+static bool greedy;
 
 static void reader_made(plait_protocol *p) {
   transports[made++] = p->transport;
 }
 
+static unsigned index_of(const plait_protocol *p) {
+  unsigned i = 0;
+  while (i < READERS && transports[i] != p->transport)
+    i++;
+  require(i < READERS, "data for who is gone");
+  return i;
+}
+
 static void reader_data(plait_protocol *p, const uint8_t *data, size_t len) {
   struct reader *reader = (struct reader *)p;
-  unsigned i = p->transport == transports[1];
-  require(p->transport == transports[i], "data for who is gone");
-  taken[i] = ++reader->taken;
-  plait_unread(p->transport, data + 1, len - 1);
-  if (i != victim && reader->taken == abort_at && transports[victim] != NULL)
+  unsigned i = index_of(p);
+  bool aborts = i == other && reader->taken + 1 == abort_at;
+  size_t some = aborts && greedy ? len : 1;
+  taken[i] = reader->taken += (unsigned)some;
+  plait_unread(p->transport, data + some, len - some);
+  if (aborts)
     plait_abort(transports[victim]);
 }
 
@@ -60,9 +73,12 @@ static const plait_protocol_ops writer_ops = {.name = "writer",
 START_TEST(one_goes_while_it_waits) {
   plait_factory readers = {.protocol = &reader_ops};
   plait_factory writers = {.protocol = &writer_ops};
-  made = lost = taken[0] = taken[1] = 0;
-  abort_at = (unsigned)_i / 2;
-  victim = (unsigned)_i % 2;
+  made = lost = 0;
+  memset(taken, 0, sizeof taken);
+  abort_at = (unsigned)_i / (WAYS * READERS);
+  victim = (unsigned)_i / WAYS % READERS;
+  other = (victim + 1 + (unsigned)_i / 2 % 2) % READERS;
+  greedy = _i % 2 != 0;
   sim_begin((plait_sim_options){.latency_min_us = 10, .latency_max_us = 10});
   open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
   plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
@@ -75,8 +91,8 @@ START_TEST(one_goes_while_it_waits) {
   }
   require(plait_run(runtime) == 0, "%s", plait_error_detail());
   ck_assert_uint_eq(lost, READERS);
-  ck_assert_uint_eq(taken[1 - victim], BYTES);
-  ck_assert_uint_lt(taken[victim], BYTES);
+  for (unsigned i = 0; i < READERS; i++)
+    ck_assert_int_eq(taken[i] == BYTES, i != victim);
   require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
   sim_end();
 }
@@ -86,7 +102,8 @@ int main(void) {
   Suite *s = suite_create("turn");
   TCase *tc = tcase_create("turn");
   tcase_set_timeout(tc, 60);
-  tcase_add_loop_test(tc, one_goes_while_it_waits, 2, 2 * ABORTS);
+  tcase_add_loop_test(tc, one_goes_while_it_waits, WAYS * READERS,
+                      WAYS * READERS * ABORTS);
   suite_add_tcase(s, tc);
   return run_suite(s);
 }
