@@ -123,10 +123,11 @@ END_TEST
 
 /* The child has the connection and what is declared. */
 START_TEST(test_descriptors) {
-  static const plait_process_fd fds[] = {{5, PLAIT_CHILD_NULL, 0}};
+  static const plait_process_fd fds[] = {{5, PLAIT_CHILD_NULL, 0},
+                                         {2, PLAIT_CHILD_NULL, 0}};
   begin(CHILD_PROGRAM, CHILD("descriptors"));
   options.fds = fds;
-  options.fd_count = 1;
+  options.fd_count = 1 + (unsigned)_i; /* the second time 2 is declared, too */
   play(1, 1);
   ck_assert_str_eq(client.records[0].trace, "made data(8) lost(EOF)");
 }
@@ -237,7 +238,7 @@ int main(int argc, char **argv) {
   tcase_add_test(c, test_cat);
   tcase_add_test(c, test_many);
   tcase_add_test(c, test_blocking);
-  tcase_add_test(c, test_descriptors);
+  tcase_add_loop_test(c, test_descriptors, 0, 2);
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_stop);
   tcase_add_test(c, test_no_pipes);

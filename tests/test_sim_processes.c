@@ -131,6 +131,146 @@ START_TEST(test_each_call_fails) {
 }
 END_TEST
 
+/* ---- while it is being started --------------------------------------------*/
+
+enum { START_MS = 60, SOON_MS = 20, OVER_MS = 500, STARTING = 3 };
+
+static struct job jobs[STARTING];
+static plait_timer timer;
+static void (*soon)(void);
+
+static void soon_rings(plait_timer *t) {
+  (void)t;
+  soon();
+}
+
+static void start_soon(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  plait_timer_init(&timer, NULL, soon_rings);
+  plait_timer_start(&timer, SOON_MS, 0);
+}
+
+/* |n| programs begin, of which two are started at a time, and take longer for
+ * that than it takes until |fn| is called. */
+static int play_soon(unsigned n, const char *program, void (*fn)(void)) {
+  soon = fn;
+  open_world((plait_sim_options){.latency_min_us = START_MS * 1000,
+                                 .latency_max_us = START_MS * 1000});
+  for (unsigned i = 0; i < n; i++) {
+    jobs[i] = (struct job){.options.program = program};
+    job_start(&jobs[i]);
+  }
+  int code = run(start_soon);
+  close_world();
+  return code;
+}
+
+static void close_first(void) {
+  ck_assert(!jobs[0].started && !jobs[0].ended);
+  job_close(&jobs[0]);
+}
+
+/* It is started, and then ended as any other one. */
+START_TEST(test_closed_while_it_starts) {
+  ck_assert_int_eq(play_soon(1, "cat", close_first), 0);
+  job_expect(&jobs[0], PLAIT_PROCESS_SIGNALLED, 15, true);
+}
+END_TEST
+
+static void close_last(void) {
+  job_close(&jobs[STARTING - 1]);
+}
+
+/* One that still waits is not started at all. */
+START_TEST(test_closed_while_it_waits) {
+  ck_assert_int_eq(play_soon(STARTING, "/bin/deaf", close_last), 0);
+  job_expect(&jobs[0], PLAIT_PROCESS_EXITED, 7, false);
+  job_expect(&jobs[1], PLAIT_PROCESS_EXITED, 7, false);
+  job_expect_failure(&jobs[STARTING - 1], PLAIT_ECANCELED,
+                     "spawn /bin/deaf: closed: canceled");
+}
+END_TEST
+
+static void stop(void) {
+  plait_runtime_stop(runtime);
+}
+
+START_TEST(test_stop_while_it_starts) {
+  ck_assert_int_eq(play_soon(1, "cat", stop), 0);
+  job_expect(&jobs[0], PLAIT_PROCESS_SIGNALLED, 15, true);
+}
+END_TEST
+
+static void stop_now(void) {
+  plait_runtime_stop_now(runtime);
+}
+
+/* Whoever is being started is killed then, and who waits is not started. */
+START_TEST(test_stop_now_while_it_starts) {
+  ck_assert_int_eq(play_soon(STARTING, "stubborn", stop_now), PLAIT_EDRAIN);
+  for (unsigned i = 0; i < STARTING - 1; i++)
+    job_expect(&jobs[i], PLAIT_PROCESS_SIGNALLED, 9, true);
+  job_expect_failure(&jobs[STARTING - 1], PLAIT_ECANCELED,
+                     "spawn stubborn: pool: canceled");
+}
+END_TEST
+
+/* ---- a program as an endpoint ---------------------------------------------*/
+
+static plait_connector *connector;
+static unsigned failures;
+static int failure;
+
+static void no_connection(plait_protocol *p) {
+  require(p == NULL, "it is connected");
+}
+
+static const plait_protocol_ops user_ops = {.name = "user",
+                                            .size = sizeof(plait_protocol),
+                                            .connection_made = no_connection};
+
+static void connect_failed(plait_factory *factory, plait_connector *c,
+                           int code) {
+  (void)factory;
+  ck_assert_ptr_eq(c, connector);
+  failures++;
+  failure = code;
+}
+
+static void stop_connector(void) {
+  plait_connector_stop(connector);
+}
+
+/* Stopped, or late, while it is being started: nobody gets to see it, and it is
+ * ended at once. */
+static void play_connector(void (*fn)(void), uint32_t timeout_ms, int code) {
+  plait_factory factory = {.protocol = &user_ops,
+                           .connect_failed = connect_failed};
+  plait_connect_options options = {.timeout_ms = timeout_ms};
+  failures = 0;
+  soon = fn;
+  open_world((plait_sim_options){.latency_min_us = START_MS * 1000,
+                                 .latency_max_us = START_MS * 1000});
+  require(plait_connect(runtime, "process:/bin/cat", &factory, &options,
+                        &connector) == 0,
+          "%s", plait_error_detail());
+  uint64_t start_ns = plait_sim_now_ns(sim);
+  ck_assert_int_eq(run(start_soon), 0);
+  ck_assert_uint_lt(plait_sim_now_ns(sim) - start_ns, OVER_MS * 1000000);
+  close_world();
+  ck_assert_uint_eq(failures, 1);
+  ck_assert_int_eq(failure, code);
+}
+
+static void nothing(void) {
+}
+
+START_TEST(test_connector_stops) {
+  play_connector(stop_connector, 0, PLAIT_ECANCELED);
+  play_connector(nothing, SOON_MS, PLAIT_ETIMEOUT);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("sim_processes");
   TCase *c = tcase_create("sim_processes");
@@ -140,6 +280,11 @@ int main(void) {
   tcase_add_test(c, test_deaf);
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_each_call_fails);
+  tcase_add_test(c, test_closed_while_it_starts);
+  tcase_add_test(c, test_closed_while_it_waits);
+  tcase_add_test(c, test_stop_while_it_starts);
+  tcase_add_test(c, test_stop_now_while_it_starts);
+  tcase_add_test(c, test_connector_stops);
   suite_add_tcase(s, c);
   return run_suite(s);
 }
