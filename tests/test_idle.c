@@ -249,6 +249,43 @@ START_TEST(test_refused) {
 }
 END_TEST
 
+/* One that is active belongs to its reactor. */
+static plait_call there, back;
+
+static void stop_here(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  plait_idle_stop(&a);
+}
+
+static void start_there(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  ck_assert_int_eq(plait_idle_start(&a), PLAIT_EINVAL);
+  ck_assert_str_eq(plait_error_detail(), "idle: active on another reactor");
+  back = (plait_call){.run = stop_here};
+  plait_reactor_post(plait_runtime_reactor(runtime, 0), &back);
+}
+
+static void nothing(plait_idle *idle) {
+  (void)idle;
+}
+
+static void start_on_both(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  start(&a, nothing);
+  there = (plait_call){.run = start_there};
+  plait_reactor_post(plait_runtime_reactor(runtime, 1), &there);
+}
+
+START_TEST(test_of_another_reactor) {
+  sim_begin((plait_sim_options){0});
+  open_runtime_on(plait_sim_backend(sim),
+                  (plait_runtime_options){.reactors = 2});
+  ck_assert_int_eq(run(start_on_both), 0);
+  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+  sim_end();
+}
+END_TEST
+
 static unsigned calls;
 
 static void keep_running(plait_idle *idle) {
@@ -278,6 +315,7 @@ int main(void) {
   tcase_add_test(tc, test_starves_nobody);
   tcase_add_test(tc, test_bounded_rounds);
   tcase_add_test(tc, test_refused);
+  tcase_add_test(tc, test_of_another_reactor);
   tcase_add_test(tc, test_keeps_the_run);
   suite_add_tcase(s, tc);
   return run_suite(s);
