@@ -48,7 +48,7 @@ void plait__stream_watch(plait__stream *s) {
  * that came before it may still wait. */
 static void stream_failed(plait__stream *s) {
   s->interest = 0;
-  if (s->phase == PLAIT__OPEN && plait__stream_stalled(s)) {
+  if (s->phase == PLAIT__OPEN && plait__stream_stalled(s) && !s->rd_end) {
     plait__closing(s, PLAIT__ON_FAIL, PLAIT_ECONNRESET);
     return;
   }

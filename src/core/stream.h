@@ -150,6 +150,11 @@ static inline bool plait__stream_stalled(const plait__stream *s) {
   return s->paused || s->held || s->waiting;
 }
 
+/* A pipe into which we write: no end was told of it, and it knows no reset. */
+static inline bool plait__stream_only_writes(const plait__stream *s) {
+  return s->one_way && !s->mated && s->rd_end && !s->wr_shut;
+}
+
 /* True when |p| must get no more data now: it is not the transport's protocol
  * any more, the transport is closing, or data is held back.  Inline, for it is
  * asked behind every frame. */

@@ -112,6 +112,8 @@ static bool read_out_leftover(plait__stream *s) {
 void plait__stream_read_out(plait__stream *s, int code) {
   /* Bounded, for a peer that can still send without end. */
   enum { READS_MAX = 4096 };
+  if (plait__stream_only_writes(s) && code == PLAIT_ECONNRESET)
+    code = PLAIT_EPIPE;
   for (int i = 0; i < READS_MAX; i++) {
     if (!read_out_leftover(s) && !(read_allowed(s) && read_once(s, code)))
       break;

@@ -111,15 +111,6 @@ const plait_protocol_ops plait__pipe_ops = {
     .draining = pipe_draining,
 };
 
-/* In words of pipes, which know no reset. */
-static int pipe_reason(const process_pipe *pipe, int reason) {
-  if (reason == PLAIT_EOF)
-    return 0;
-  return reason == PLAIT_ECONNRESET && pipe->kind == PLAIT__SPAWN_READS
-             ? PLAIT_EPIPE
-             : reason;
-}
-
 static void pipe_let_go(process_pipe *pipe) {
   if (pipe->kept >= 0)
     pipe->process->child.reactor->io->close_fd(pipe->kept);
@@ -130,14 +121,14 @@ static void pipe_gone(plait_call *call, plait_protocol *protocol) {
   process_pipe *pipe = plait_container_of(call, process_pipe, gone);
   plait__process *p = pipe->process;
   plait_process *user = p->user;
-  int reason = pipe_reason(pipe, pipe->stream->reason);
+  int reason = pipe->stream->reason;
   (void)protocol;
   if (!pipe->stream->rd_end) /* we hang up */
     pipe_let_go(pipe);
   pipe->stream = NULL;
   p->open--;
   if (user->ops->pipe_lost != NULL && p->failed == 0)
-    user->ops->pipe_lost(user, pipe->number, reason);
+    user->ops->pipe_lost(user, pipe->number, reason == PLAIT_EOF ? 0 : reason);
   process_check(p);
 }
 
