@@ -70,7 +70,8 @@ static plait_protocol *verb_switch_to(plait_transport *t,
                                       const uint8_t *rest, size_t len) {
   plait__stream *s = plait__stream_of(t);
   plait_protocol *old = t->protocol;
-  if (s->phase != PLAIT__OPEN || s->u.leaving != NULL || s->rd_told)
+  if (s->phase != PLAIT__OPEN || s->u.leaving != NULL ||
+      (s->rd_told && !plait__stream_only_writes(s)))
     return NULL;
   plait_protocol *p = plait__instance_new(s->reactor->os, ops, t, old->factory);
   if (p == NULL)

@@ -220,7 +220,7 @@ const struct behaviour switching_behaviours[] = {
     {"no_switch_after_eof", no_switch_after_eof,
      ON_STREAMS | ON_UP | ON_PTYS | ON_BOTH},
     {"the_queue_survives_a_switch", the_queue_survives_a_switch,
-     ON_STREAMS | ON_PTYC | ON_BOTH},
+     ON_STREAMS | ON_DOWN | ON_PTYC | ON_BOTH},
     {"timers_of_the_old_one_stop", timers_of_the_old_one_stop,
-     ON_STREAMS | ON_UP | ON_PTY | ON_BOTH},
+     ON_ALL | ON_BOTH},
     {NULL, NULL, 0}};
