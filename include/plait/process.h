@@ -79,7 +79,9 @@ typedef struct plait_process_options {
 
   /* 0, 1 and 2 are one pseudo-terminal, which controls the child; it leads a
    * session of its own.  What it writes is told of as descriptor 1.  |fds| may
-   * name others. */
+   * name others.  plait_close() of the transport ends the input of a child that
+   * reads lines, and hangs up once the child has closed, or 2 s later: what it
+   * has not read by then is lost. */
   bool pty;
   bool pty_raw; /* which changes no bytes, echoes none and knows no keys */
   uint16_t pty_rows, pty_columns;
