@@ -329,6 +329,96 @@ class Ends(unittest.TestCase):
             self.assertEqual(peer.wait(), 0, peer.stderr())
 
 
+class Datagrams(unittest.TestCase):
+    """To a peer that is no plait."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.udp.close)
+        self.udp.settimeout(run.DEADLINE_S)
+        self.udp.bind(("127.0.0.1", 0))
+        self.endpoint = "udp:127.0.0.1:%d" % self.udp.getsockname()[1]
+
+    def talk(self, sock, *words):
+        """A question, an answer, and the end."""
+        with cat(*words, stdin=subprocess.PIPE, bufsize=0) as peer:
+            for text in (b"one\n", b"two\n"):
+                peer.stdin.write(text)
+                data, sender = sock.recvfrom(65536)
+                self.assertEqual(data, text)
+                sock.sendto(b"to " + data, sender)
+                self.assertEqual(peer.out.bytes(7), b"to " + text)
+            peer.stdin.close()
+            sock.sendto(b"late", sender)
+            self.assertEqual(peer.out.rest(), b"late")
+            self.assertEqual(peer.wait(), 0, peer.stderr())
+
+    def test_udp(self):
+        self.talk(self.udp, self.endpoint)
+        self.talk(self.udp, "stdio:", self.endpoint)
+
+    def test_unix(self):
+        path = os.path.join(self.folder.name, "sock")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(run.DEADLINE_S)
+            sock.bind(path)
+            self.talk(sock, f"unixgram:{path}:bind={path}.mine")
+
+    def test_is_cut(self):
+        """Into what plait and socat receive whole; all of it arrives."""
+        path = os.path.join(self.folder.name, "sock")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, \
+                tempfile.TemporaryFile() as stdin:
+            sock.settimeout(run.DEADLINE_S)
+            sock.bind(path)
+            stdin.write(BIG[:3000000])
+            stdin.seek(0)
+            got = b""
+            with cat(f"unixgram:{path}", stdin=stdin) as peer:
+                while len(got) < 3000000:
+                    data = sock.recv(65536)
+                    self.assertLessEqual(len(data), 8192)
+                    got += data
+                self.assertEqual(peer.wait(), 0, peer.stderr())
+            self.assertTrue(got == BIG[:3000000])
+
+    def test_refused(self):
+        self.udp.close()
+        with cat(self.endpoint, stdin=subprocess.PIPE, bufsize=0) as peer:
+            peer.stdin.write(b"anybody there?")
+            self.assertEqual(peer.out.rest(), b"")
+            self.assertEqual(peer.wait(), 1)
+            self.assertEqual(peer.stderr(), f"plait: cat {self.endpoint}: "
+                             "connection refused\n")
+
+    def test_reader_goes(self):
+        with cat(self.endpoint, stdin=subprocess.PIPE, bufsize=0) as peer:
+            peer.stdin.write(b"hello")
+            _, sender = self.udp.recvfrom(100)
+            peer.process.stdout.close()
+            with contextlib.suppress(ConnectionError):
+                while peer.process.poll() is None:
+                    self.udp.sendto(b"x", sender)
+            self.assertEqual(peer.wait(), 1)
+            self.assertEqual(len(peer.stderr().splitlines()), 1)
+
+    def test_wrong(self):
+        for words in ([self.endpoint, self.endpoint], ["udp:127.0.0.1"],
+                      ["udp:127.0.0.1:0"]):
+            with self.subTest(words=words):
+                status, out, _ = run_program(PLAIT, "cat", *words)
+                self.assertEqual((status, out), (2, ""))
+
+    def test_interrupted(self):
+        with cat(self.endpoint, stdin=subprocess.PIPE, bufsize=0) as peer:
+            peer.stdin.write(b"hello")
+            self.udp.recv(100)
+            peer.send(2)
+            self.assertEqual(peer.wait(), 0, peer.stderr())
+
+
 class Borrowed(unittest.TestCase):
     """Standard descriptors belong to others as well."""
 

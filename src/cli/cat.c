@@ -182,6 +182,12 @@ static const struct command cat_command = {
         "sending until input ends or is silent for 2 seconds; a terminal is\n"
         "not waited for.\n"
         "\n"
+        "Over datagrams what has come at a time leaves as one, or as several "
+        "of\n"
+        "8,192 bytes at most, and each answer is printed as it is.  They have\n"
+        "no end: once input has ended and nothing has come for 2 seconds, it\n"
+        "is over.\n"
+        "\n"
         "Exit status: 0 both ends closed in order; 1 the connection was\n"
         "refused, was reset or lost bytes (why is on stderr); 2 wrong usage.\n"
         "\n"
@@ -192,6 +198,9 @@ static const struct command cat_command = {
         "  unix:PATH[:timeout=30]                     a UNIX socket\n"
         "  process:PROGRAM[:arg=WORD]...              a program's input and "
         "output\n"
+        "  udp:ADDRESS:PORT[:bind=ADDRESS]            datagrams; IPv6 is "
+        "[\\:\\:1]\n"
+        "  unixgram:PATH[:bind=PATH]                  a UNIX datagram socket\n"
         "  stdio:                                     standard input and "
         "output\n"
         "A backslash before ':', '=' or '\\' makes it an ordinary character.\n",
@@ -248,5 +257,12 @@ int cat_main(int argc, char **argv) {
   if (count < 1 || count > 2) {
     return wrong_usage(&cat_command, "one or two endpoints, not %d", count);
   }
-  return cat(argv[0], count == 2 ? argv[1] : "stdio:");
+  const char *first = argv[0], *second = count == 2 ? argv[1] : "stdio:";
+  if (is_datagram_endpoint(first)) {
+    return cat_datagrams(first, second);
+  }
+  if (is_datagram_endpoint(second)) {
+    return cat_datagrams(second, first);
+  }
+  return cat(first, second);
 }

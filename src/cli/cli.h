@@ -79,6 +79,12 @@ int resolve_main(int argc, char **argv); /* resolve.c */
 int run_main(int argc, char **argv);     /* run.c */
 int sim_main(int argc, char **argv);     /* sim.c */
 
+/* ---- datagrams for cat: cat_datagram.c --------------------------------- */
+
+bool is_datagram_endpoint(const char *endpoint);
+/* Joins the peer |endpoint| and a stream.  The exit status. */
+int cat_datagrams(const char *endpoint, const char *stream_endpoint);
+
 /* ---- services: services.c ---------------------------------------------- */
 
 struct hall;
