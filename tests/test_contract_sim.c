@@ -158,6 +158,41 @@ START_TEST(timers_do_not_drift) {
 }
 END_TEST
 
+/* Begun at any part of a millisecond. */
+enum { ODD_US = 137, ODD_MS = 2, ODD_TIMERS = 100 };
+
+static uint64_t odd_due_ns;
+
+static void start_at_odd_time(struct spy *s) {
+  plait_sim_sleep_us(sim, ODD_US);
+  odd_due_ns = plait_sim_now_ns(sim) + ODD_MS * 1000000;
+  spy_start_timer(s, ODD_MS, 0);
+}
+
+static void check_odd_time(struct spy *s) {
+  uint64_t now_ns = plait_sim_now_ns(sim);
+  require(now_ns >= odd_due_ns, "%llu ns early",
+          (unsigned long long)(odd_due_ns - now_ns));
+  require(now_ns < odd_due_ns + 1100000, "%llu ns late",
+          (unsigned long long)(now_ns - odd_due_ns));
+  if (s->count[SPY_TIMER] < ODD_TIMERS)
+    start_at_odd_time(s);
+  else
+    spy_close(s);
+}
+
+START_TEST(timers_are_never_early) {
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &world_sim, MEDIUM_PAIR, 1);
+  on(&world.server, SPY_MADE, start_at_odd_time);
+  on(&world.server, SPY_TIMER, check_odd_time);
+  world.server.kinds[0].script.flags = SPY_QUIET;
+  world_play(&world);
+  world_expect(&world, "made lost(0)", "made lost(EOF)");
+  sim_end();
+}
+END_TEST
+
 /* ---- the other clock -----------------------------------------------------*/
 
 static int64_t wall_jumping_s(void) {
@@ -338,6 +373,7 @@ static void add_time(Suite *s) {
   tcase_add_test(tc, linger_takes_2_s);
   tcase_add_test(tc, grace_takes_10_s);
   tcase_add_test(tc, timers_do_not_drift);
+  tcase_add_test(tc, timers_are_never_early);
   tcase_add_test(tc, the_wall_clock_may_jump);
   suite_add_tcase(s, tc);
 }
