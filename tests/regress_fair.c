@@ -19,7 +19,7 @@ enum {
   EVERY_MS = 10,
   FIRINGS = 200,
   LATE_MS = 20,
-  DEADLINE_S = 60
+  DEADLINE_S = 240
 };
 
 static struct {

@@ -33,7 +33,7 @@ enum {
   SETTLE_MS = 1000,
   WATCH_MS = 2000,
   RETURN_MS = 1000,
-  DEADLINE_S = 60
+  DEADLINE_S = 240
 };
 
 /* ---- the server: a process of its own ------------------------------------*/
