@@ -1,6 +1,7 @@
 /* Standard input and output as a connection: what is left of it, and whose. */
 #include <check.h>
 #include <plait.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,14 +23,19 @@ static void begin(void) {
   stdio_peer_begin(&peer, fds[1]);
 }
 
+/* Who is refused may be gone at once. */
 static void run_and_end(plait_factory *factory) {
   plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
+  plait_factory other = {.protocol = factory->protocol}, gone;
   ck_assert_int_eq(plait_stdio(reactor, factory), 0);
-  ck_assert_int_eq(plait_stdio(reactor, factory), PLAIT_EBUSY);
+  ck_assert_int_eq(plait_stdio(reactor, &other), PLAIT_EBUSY);
+  memset(&other, 0xee, sizeof other);
+  memset(&gone, 0xee, sizeof gone);
   ck_assert_int_eq(plait_run(runtime), 0);
   close(peer_fd);
   stdio_peer_end(&peer);
   close_runtime();
+  ck_assert_mem_eq(&other, &gone, sizeof gone);
 }
 
 /* ---- once more ----------------------------------------------------------- */

@@ -4,7 +4,9 @@
  * zero mails a review to the first reactor, which looks again there: started
  * and stopped are called from that one place, so they alternate however the
  * threads race.  A state whose factory was stopped is retired: the factory may
- * be gone the moment |stopped| returns, and starts with a new state if not.
+ * be gone the moment |stopped| returns, and starts with a new state if not.  So
+ * is one that was never started, by the last who used it: what it came to was a
+ * call that failed, and the factory may be gone when that returns.
  *
  * Who uses a factory looks at its state before it counts as a use.  So these
  * callers are counted, and what is retired is freed while there are none: they
@@ -19,7 +21,9 @@
 #include "core/reactor.h"
 
 #define RETIRED UINT32_MAX
-#define REVIEW (UINT32_C(1) << 31) /* of |uses|: |review| is in the mailbox */
+/* Of |uses|: */
+#define REVIEW (UINT32_C(1) << 31)  /* |review| is in the mailbox */
+#define STARTED (UINT32_C(1) << 30) /* since the factory has this state */
 
 /* This many retired states are kept in any case. */
 enum { RETIRED_KEPT = 16 };
@@ -30,7 +34,6 @@ struct plait__factory_state {
   plait_limits limits;
   _Atomic(uint32_t) uses;
   _Atomic(uint32_t) connections;
-  bool started; /* the first reactor's */
   plait__mail review;
   struct plait__factory_state *next; /* of the runtime */
 };
@@ -78,9 +81,8 @@ static plait_limits limits_fill(const plait_runtime *runtime, plait_limits l) {
 /* ---- started and stopped, on the first reactor --------------------------- */
 
 static void state_start(factory_state *st) {
-  if (st->started)
+  if (atomic_fetch_or(&st->uses, STARTED) & STARTED)
     return;
-  st->started = true;
   if (st->factory->started != NULL)
     st->factory->started(st->factory);
 }
@@ -116,14 +118,18 @@ static void states_sweep(plait_runtime *runtime) {
   }
 }
 
-static void state_retire(factory_state *st) {
+static void state_forget(factory_state *st) {
   plait_runtime *runtime = st->runtime;
-  plait_factory *factory = st->factory;
-  atomic_store(state_of(factory), NULL);
   st->factory = NULL;
   states_take_in(runtime);
   runtime->retired_count++;
   states_sweep(runtime);
+}
+
+static void state_retire(factory_state *st) {
+  plait_factory *factory = st->factory;
+  atomic_store(state_of(factory), NULL);
+  state_forget(st);
   if (factory->stopped != NULL)
     factory->stopped(factory);
 }
@@ -132,9 +138,11 @@ static void state_review(plait_reactor *r, plait__mail *mail, bool drop) {
   factory_state *st = plait_container_of(mail, factory_state, review);
   plait_runtime *runtime = r->runtime;
   uint32_t uses = atomic_load(&st->uses), next;
-  if (!drop) {
+  if (!drop && uses == RETIRED) {
+    state_forget(st); /* it was never started */
+  } else if (!drop) {
     do
-      next = uses == REVIEW && st->started ? RETIRED : uses & ~REVIEW;
+      next = uses == (REVIEW | STARTED) ? RETIRED : uses & ~REVIEW;
     while (!atomic_compare_exchange_weak(&st->uses, &uses, next));
     if (next == RETIRED)
       state_retire(st);
@@ -212,9 +220,13 @@ void plait__factory_unuse(plait_factory *factory) {
   uint32_t uses = atomic_load(&st->uses), next;
   plait__runtime_ref(runtime);
   do
-    next = uses == 1 ? REVIEW : uses - 1;
+    next = uses == 1               ? RETIRED
+           : uses == (STARTED | 1) ? STARTED | REVIEW
+                                   : uses - 1;
   while (!atomic_compare_exchange_weak(&st->uses, &uses, next));
-  if (uses == 1)
+  if (next == RETIRED)
+    atomic_store(state_of(factory), NULL);
+  if (next == RETIRED || next == (STARTED | REVIEW))
     plait__reactor_mail(runtime->reactors[0], &st->review);
   else
     plait__runtime_unref(runtime);
@@ -259,7 +271,7 @@ void plait__factories_free(plait_runtime *runtime) {
   factory_state *st = runtime->known_factories;
   while (st != NULL) {
     factory_state *next = st->next;
-    if (st->factory != NULL)
+    if (atomic_load(&st->uses) != RETIRED)
       st->factory->state = NULL;
     plait__free(runtime->driver->os, st);
     st = next;
