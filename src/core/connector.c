@@ -193,9 +193,9 @@ static void connector_race(plait_connector *c, const plait_address *addresses,
   plait__race_start(&c->race, addresses, count);
 }
 
-void plait__finder_found(plait__finder *finder, int code,
-                         const plait_address *addresses, size_t count) {
-  plait_connector *c = finder->connector;
+static void connector_found(plait__finder *finder, int code,
+                            const plait_address *addresses, size_t count) {
+  plait_connector *c = finder->owner;
   if (c->failure.code != 0) /* stopped, or late */
     connector_fail(c);
   else if (code != 0)
@@ -300,7 +300,7 @@ static void connector_race_won(plait__race *race, plait__stream *s,
 }
 
 void plait__finder_connected(plait__finder *finder, plait__stream *s) {
-  plait_connector *c = finder->connector;
+  plait_connector *c = finder->owner;
   static const plait_address nobody;
   if (c->failure.code == 0) {
     connector_made(c, s, &nobody);
@@ -427,8 +427,10 @@ static plait_connector *connector_new(plait_runtime *runtime,
   c->factory = factory;
   connector_choose_reactor(c, spec->reactor);
   c->finder = spec->finder;
-  if (c->finder != NULL)
-    c->finder->connector = c;
+  if (c->finder != NULL) {
+    c->finder->found = connector_found;
+    c->finder->owner = c;
+  }
   c->peer = spec->peer;
   c->owned = spec->owned;
   c->timeout_ms = spec->timeout_ms != 0 ? spec->timeout_ms : CONNECT_MS;

@@ -5,33 +5,12 @@
 #include <plait/address.h>
 #include <plait/endpoint.h>
 
-#include "core/driver.h"
+#include "core/finder.h"
 
-typedef struct plait__finder plait__finder;
 typedef struct plait__stream plait__stream;
 
-/* How a connector finds the addresses of a name: the layer above knows. */
-typedef struct plait__finder_ops {
-  /* On the connector's reactor.  0: plait__finder_found() follows, once, there
-   * and inside neither of these, unless the runtime is freed first.  A code: it
-   * does not. */
-  int (*start)(plait__finder *finder);
-  /* After start() and before found: it follows soon, whatever it says. */
-  void (*cancel)(plait__finder *finder);
-  void (*free)(plait__finder *finder, const plait__os *os);
-} plait__finder_ops;
-
-struct plait__finder {
-  const plait__finder_ops *ops;
-  const char *step;           /* what it does, for messages: "resolve" */
-  plait_connector *connector; /* filled in by the core */
-};
-
-/* |count| is at least 1 if |code| is 0. */
-void plait__finder_found(plait__finder *finder, int code,
-                         const plait_address *addresses, size_t count);
-
-/* Instead: it has made a connection itself, |s|, which nothing watches. */
+/* A connector's |finder|, instead of plait__finder_found(): it has made a
+ * connection itself, |s|, which nothing watches. */
 void plait__finder_connected(plait__finder *finder, plait__stream *s);
 
 typedef struct plait__connect_spec {
