@@ -80,8 +80,16 @@ static const plait_datagram_ops sender = {
     .stopped = sender_stopped,
 };
 
+static void find_failed(plait_datagram_factory *factory,
+                        plait_datagram_port *port, int reason) {
+  (void)factory, (void)port, (void)reason;
+  fprintf(stderr, "%s\n", plait_error_detail());
+  status = 1;
+}
+
 int main(int argc, char **argv) {
-  plait_datagram_factory factory = {.protocol = &sender};
+  plait_datagram_factory factory = {.protocol = &sender,
+                                    .connect_failed = find_failed};
   plait_runtime_options options = {.handle_signals = true};
   plait_runtime *runtime = NULL;
   if (argc > 2) {

@@ -16,7 +16,7 @@
  *                                                 IPv6 and IPv4
  *               udp6:5353[:interface=\:\:1]       IPv6 only
  *               unixgram:/run/x.sock[:mode=660]
- *     Clients:  udp:127.0.0.1:53[:bind=127.0.0.2], udp:[\:\:1]:53
+ *     Clients:  udp:ns.example.net:53[:bind=127.0.0.2], udp:[\:\:1]:53
  *               unixgram:/run/x.sock[:bind=/run/mine.sock]
  *
  * The names are Twisted's (DatagramProtocol, listenUDP) and asyncio's.
@@ -113,10 +113,18 @@ struct plait_datagram_factory {
   plait_datagram_limits limits;
 
   /* Optional: before the first |started| of the port's sockets, and after the
-   * last |stopped|, when |port| is gone unless you own it.  Both run on the
-   * reactor whose callback opened the port, or else on the first. */
+   * last |stopped|, when |port| is gone unless you own it.  These and
+   * |connect_failed| run on the reactor whose callback opened the port, or else
+   * on the first. */
   void (*started)(plait_datagram_factory *factory, plait_datagram_port *port);
   void (*stopped)(plait_datagram_factory *factory);
+
+  /* Optional: a client whose peer was given by name got no socket; |stopped|
+   * follows.  |reason|: a code of plait_query's |answered|, PLAIT_ECANCELED if
+   * the port was closed or the runtime stopped meanwhile, or why the first
+   * address could not be opened; plait_error_detail() names the step. */
+  void (*connect_failed)(plait_datagram_factory *factory,
+                         plait_datagram_port *port, int reason);
 };
 
 /* ---- ports ------------------------------------------------------------*/
@@ -146,8 +154,12 @@ PLAIT_EXTERN int plait_datagram_listen(plait_runtime *runtime,
                                        plait_datagram_port **ret);
 
 /* Opens a socket that sends to, and receives from, one peer alone, which is
- * told of refusals.  Numeric addresses only: plait_resolve() knows names.
- * Otherwise as above. */
+ * told of refusals.  Otherwise as above, but for a peer that is given by name:
+ * then this returns before the runtime's resolver is asked, the port has no
+ * socket until it answers, and the first of the addresses that can be opened is
+ * the peer, or connect_failed tells why there is none.  Nothing is sent to find
+ * out whether anybody is there.  plait_datagram_port_close() ends the search.
+ */
 PLAIT_EXTERN int plait_datagram_connect(plait_runtime *runtime,
                                         const char *endpoint,
                                         plait_datagram_factory *factory,

@@ -388,6 +388,10 @@ void plait__datagram_free(plait_datagram *d) {
 }
 
 void plait__datagrams_drain(plait_reactor *r) {
+  for (plait_datagram_port *port = r->datagram_ports; port != NULL;
+       port = port->next)
+    if (port->search != NULL)
+      plait__datagram_search_stop(port->search);
   for (plait_datagram *d = r->datagrams; d != NULL; d = d->next)
     plait__datagram_need(d, PLAIT__DATAGRAM_DRAIN);
 }

@@ -5,6 +5,7 @@
  *      datagram_pause.c    what is held while reading is paused
  *      datagram_deliver.c  calls protocols
  *      datagram_port.c     ports: what is opened, and its sockets
+ *      datagram_search.c   a port whose peer has a name, until it has a socket
  *      datagram_verbs.c    questions and settings
  *
  * A reactor that receives has one area for all its sockets, so that an idle one
@@ -18,6 +19,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/finder.h"
 #include "core/reactor.h"
 
 enum {
@@ -43,6 +45,7 @@ enum {
 
 typedef struct plait__datagram_node plait__datagram_node;
 typedef struct plait__datagram_held plait__datagram_held;
+typedef struct plait__datagram_search plait__datagram_search;
 
 struct plait_datagram {
   plait_reactor *reactor;
@@ -81,11 +84,13 @@ struct plait_datagram_port {
   plait_runtime *runtime;
   plait_datagram_factory *factory;
   plait_reactor *home;          /* whose list it is in */
+  plait_reactor *one;           /* of the socket, if it has but one */
   plait_datagram_limits limits; /* defaults filled in */
   plait_address local, peer;
   char endpoint[PLAIT__PORT_TEXT_MAX];
-  _Atomic(unsigned) refs; /* sockets, mail, the pointer's owner */
-  _Atomic(unsigned) open; /* sockets */
+  _Atomic(unsigned) refs;         /* sockets, mail, the pointer's owner */
+  _Atomic(unsigned) open;         /* sockets */
+  plait__datagram_search *search; /* NULL: the peer has no name */
   plait__mail begin, ended, gone;
   plait_datagram_port *next, *prev;
   unsigned count;
@@ -183,14 +188,41 @@ void plait__datagram_port_unref(plait_datagram_port *port);
 /* A socket is gone. */
 void plait__datagram_port_left(plait_datagram_port *port);
 
-/* For src/endpoint. */
-int plait__datagram_open(plait_runtime *runtime, plait__datagram_spec *spec,
-                         plait_datagram_factory *factory,
-                         const plait_datagram_options *options,
-                         plait_datagram_port **ret);
+/* Adds sockets of |fds|, one for each reactor or one alone; takes all of them,
+ * also when it fails. */
+int plait__datagram_port_add(plait_datagram_port *port, const int *fds,
+                             unsigned n);
+/* At home: they begin. */
+void plait__datagram_port_arm(plait_datagram_port *port);
+/* Its sockets close, and the pointer's owner is gone. */
+void plait__datagram_port_end(plait_datagram_port *port);
+void plait__datagram_port_free(plait_datagram_port *port);
+
+/* For src/endpoint.  A port without sockets, and |spec| with what |options| say
+ * filled in; |spec->peer| is NULL for a server. */
+int plait__datagram_port_new(plait_runtime *runtime, plait__datagram_spec *spec,
+                             plait_datagram_factory *factory,
+                             const plait_datagram_options *options,
+                             plait_datagram_port **ret);
+/* Opens its sockets; else it is freed. */
+int plait__datagram_port_open(plait_datagram_port *port,
+                              const plait__datagram_spec *spec);
 void plait__datagram_port_set_endpoint(plait_datagram_port *port,
                                        const char *text);
 void plait__datagram_port_disown(plait_datagram_port *port);
+
+/* ---- datagram_search.c --------------------------------------------------- */
+
+/* Finds the peer of |port|, which has its endpoint, by |finder|, which is the
+ * port's from now on.  0, or PLAIT_ENOMEM: both are freed. */
+int plait__datagram_search_start(plait_datagram_port *port,
+                                 const plait__datagram_spec *spec,
+                                 plait__finder *finder);
+/* At home: it is given up, if it is under way. */
+void plait__datagram_search_stop(plait__datagram_search *s);
+/* plait_datagram_port_close() of a port with a search. */
+void plait__datagram_search_close(plait__datagram_search *s);
+void plait__datagram_search_free(plait__datagram_search *s);
 
 /* ---- for reactor.c ------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ static void port_link(plait_datagram_port *port) {
   home->datagram_ports = port;
 }
 
-static void port_free(plait_datagram_port *port) {
+void plait__datagram_port_free(plait_datagram_port *port) {
   plait_reactor *home = port->home;
   if (port->prev != NULL)
     port->prev->next = port->next;
@@ -34,6 +34,8 @@ static void port_free(plait_datagram_port *port) {
     port->next->prev = port->prev;
   for (unsigned i = 0; i < port->count; i++)
     plait__datagram_free(port->sockets[i]);
+  if (port->search != NULL)
+    plait__datagram_search_free(port->search);
   plait__free(home->os, port);
 }
 
@@ -42,7 +44,7 @@ static void gone_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
       plait_container_of(mail, plait_datagram_port, gone);
   plait_runtime *runtime = r->runtime;
   if (!drop)
-    port_free(port);
+    plait__datagram_port_free(port);
   plait__runtime_unref(runtime);
 }
 
@@ -74,22 +76,28 @@ void plait__datagram_port_left(plait_datagram_port *port) {
   plait__reactor_mail(port->home, &port->ended);
 }
 
-static void begin_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
-  plait_datagram_port *port =
-      plait_container_of(mail, plait_datagram_port, begin);
-  if (drop)
-    return; /* plait__datagram_ports_free() */
-  if (port->factory->started != NULL)
-    port->factory->started(port->factory, port);
-  /* Once the last one is mailed |port| may go: each that is not keeps it. */
+/* Once the last one is mailed |port| may go: each that is not keeps it. */
+void plait__datagram_port_arm(plait_datagram_port *port) {
+  const plait_reactor *home = port->home;
   unsigned n = port->count;
   for (unsigned i = 0; i < n; i++) {
     plait_datagram *d = port->sockets[i];
-    if (d->reactor == r)
+    if (d->reactor == home)
       plait__datagram_arm(d);
     else
       plait__reactor_mail(d->reactor, &d->arm);
   }
+}
+
+static void begin_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
+  plait_datagram_port *port =
+      plait_container_of(mail, plait_datagram_port, begin);
+  (void)r;
+  if (drop)
+    return; /* plait__datagram_ports_free() */
+  if (port->factory->started != NULL)
+    port->factory->started(port->factory, port);
+  plait__datagram_port_arm(port);
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -112,9 +120,9 @@ static plait_datagram_limits limits_fill(plait_datagram_limits l) {
 }
 
 /* The pointer's owner has the one reference. */
-static plait_datagram_port *port_new(plait_runtime *runtime,
-                                     plait_datagram_factory *factory,
-                                     unsigned room) {
+static plait_datagram_port *port_alloc(plait_runtime *runtime,
+                                       plait_datagram_factory *factory,
+                                       unsigned room) {
   const plait__os *os = runtime->driver->os;
   size_t size = sizeof(plait_datagram_port) + room * sizeof(plait_datagram *);
   plait_datagram_port *port = plait__zalloc(os, size);
@@ -134,12 +142,12 @@ static plait_datagram_port *port_new(plait_runtime *runtime,
   return port;
 }
 
-/* Takes every one of |fds|, also when it fails. */
-static int port_add_all(plait_datagram_port *port, plait_reactor *one,
-                        const int *fds, unsigned n) {
+int plait__datagram_port_add(plait_datagram_port *port, const int *fds,
+                             unsigned n) {
   int code = 0;
+  port->runtime->driver->io->names(fds[0], false, &port->local);
   for (unsigned i = 0; i < n; i++) {
-    plait_reactor *r = n > 1 ? port->runtime->reactors[i] : one;
+    plait_reactor *r = n > 1 ? port->runtime->reactors[i] : port->one;
     plait_datagram *d = plait__datagram_new(port, r, fds[i]);
     if (d != NULL) {
       port->sockets[port->count++] = d;
@@ -151,41 +159,33 @@ static int port_add_all(plait_datagram_port *port, plait_reactor *one,
   return code;
 }
 
-static int port_start(plait_datagram_port *port, plait_reactor *one,
-                      const int *fds, unsigned n) {
-  const plait__io *io = port->runtime->driver->io;
-  io->names(fds[0], false, &port->local);
-  int code = port_add_all(port, one, fds, n);
+int plait__datagram_port_open(plait_datagram_port *port,
+                              const plait__datagram_spec *spec) {
+  int fds[PLAIT_REACTORS_MAX];
+  const char *step = "open";
+  int code = port->runtime->driver->io->datagram_open(spec, fds, &step);
+  if (code != 0)
+    plait__fail(code, "%s: %s", step, plait_strerror(code));
+  else
+    code = plait__datagram_port_add(port, fds, spec->sockets);
   if (code != 0) {
-    port_free(port);
+    plait__datagram_port_free(port);
     return code;
   }
-  atomic_store(&port->open, n);
-  atomic_fetch_add(&port->refs, n);
-  for (unsigned i = 0; i < n; i++)
+  if (spec->peer != NULL)
+    port->peer = *spec->peer;
+  atomic_store(&port->open, spec->sockets);
+  atomic_fetch_add(&port->refs, spec->sockets);
+  for (unsigned i = 0; i < spec->sockets; i++)
     plait__runtime_ref(port->runtime);
   plait__reactor_mail(port->home, &port->begin);
   return 0;
 }
 
-static int port_open(plait_datagram_port *port, plait_reactor *one,
-                     const plait__datagram_spec *spec) {
-  int fds[PLAIT_REACTORS_MAX];
-  const char *step = "open";
-  int code = port->runtime->driver->io->datagram_open(spec, fds, &step);
-  if (code != 0) {
-    port_free(port);
-    return plait__fail(code, "%s: %s", step, plait_strerror(code));
-  }
-  if (spec->peer != NULL)
-    port->peer = *spec->peer;
-  return port_start(port, one, fds, spec->sockets);
-}
-
-int plait__datagram_open(plait_runtime *runtime, plait__datagram_spec *spec,
-                         plait_datagram_factory *factory,
-                         const plait_datagram_options *options,
-                         plait_datagram_port **ret) {
+int plait__datagram_port_new(plait_runtime *runtime, plait__datagram_spec *spec,
+                             plait_datagram_factory *factory,
+                             const plait_datagram_options *options,
+                             plait_datagram_port **ret) {
   plait_datagram_options o =
       options != NULL ? *options : (plait_datagram_options){0};
   bool one = o.reactor != NULL || spec->peer != NULL ||
@@ -197,15 +197,12 @@ int plait__datagram_open(plait_runtime *runtime, plait__datagram_spec *spec,
   spec->sockets = one ? 1 : runtime->reactor_count;
   spec->shared = o.shared;
   spec->receive_bytes = o.receive_buffer_bytes;
-  plait_datagram_port *port = port_new(runtime, factory, spec->sockets);
+  plait_datagram_port *port = port_alloc(runtime, factory, spec->sockets);
   if (port == NULL)
     return plait__fail(PLAIT_ENOMEM, "out of memory");
-  if (o.reactor == NULL)
-    o.reactor = port->home;
-  int code = port_open(port, o.reactor, spec);
-  if (code == 0)
-    *ret = port;
-  return code;
+  port->one = o.reactor != NULL ? o.reactor : port->home;
+  *ret = port;
+  return 0;
 }
 
 /* ---- questions and the end ----------------------------------------------- */
@@ -225,7 +222,7 @@ void plait__datagram_port_disown(plait_datagram_port *port) {
   plait__datagram_port_unref(port);
 }
 
-void plait_datagram_port_close(plait_datagram_port *port) {
+void plait__datagram_port_end(plait_datagram_port *port) {
   for (unsigned i = 0; i < port->count; i++) {
     atomic_fetch_add(&port->refs, 1);
     plait__reactor_mail(port->sockets[i]->reactor, &port->sockets[i]->close);
@@ -233,7 +230,14 @@ void plait_datagram_port_close(plait_datagram_port *port) {
   plait__datagram_port_unref(port);
 }
 
+void plait_datagram_port_close(plait_datagram_port *port) {
+  if (port->search != NULL)
+    plait__datagram_search_close(port->search);
+  else
+    plait__datagram_port_end(port);
+}
+
 void plait__datagram_ports_free(plait_reactor *r) {
   while (r->datagram_ports != NULL)
-    port_free(r->datagram_ports);
+    plait__datagram_port_free(r->datagram_ports);
 }

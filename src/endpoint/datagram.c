@@ -6,10 +6,11 @@
 #include "core/driver.h"
 #include "core/error.h"
 #include "endpoint/complain.h"
+#include "endpoint/name.h"
 #include "endpoint/spec.h"
 
-/* Gives |port| its text, with the port that it really got. */
-static void datagram_name(plait_datagram_port *port, plait__endpoint *e,
+/* Gives |port| its text; a server's has the port that it really got. */
+static void datagram_text(plait_datagram_port *port, plait__endpoint *e,
                           bool client) {
   char text[PLAIT__ENDPOINT_TEXT_MAX];
 
@@ -22,6 +23,22 @@ static void datagram_name(plait_datagram_port *port, plait__endpoint *e,
   plait__datagram_port_set_endpoint(port, text);
 }
 
+/* |port| goes on when the name's addresses are there; it is freed if there is
+ * no memory to ask. */
+static int datagram_search(plait_runtime *runtime, plait_datagram_port *port,
+                           plait__endpoint *e,
+                           const plait__datagram_spec *spec) {
+  plait__finder *finder;
+  int code = plait__name_new(runtime, e, 0, &finder);
+
+  if (code != 0) {
+    plait__datagram_port_free(port);
+    return code;
+  }
+  datagram_text(port, e, true);
+  return plait__datagram_search_start(port, spec, finder);
+}
+
 static int datagram_open(plait_runtime *runtime, plait__endpoint *e,
                          bool client, plait_datagram_factory *factory,
                          const plait_datagram_options *options,
@@ -30,10 +47,15 @@ static int datagram_open(plait_runtime *runtime, plait__endpoint *e,
                                .peer = client ? &e->address : NULL,
                                .dual = e->dual,
                                .mode = e->mode};
-  int code = plait__datagram_open(runtime, &spec, factory, options, ret);
+  int code = plait__datagram_port_new(runtime, &spec, factory, options, ret);
 
+  if (code != 0)
+    return code;
+  if (e->host[0] != '\0')
+    return datagram_search(runtime, *ret, e, &spec);
+  code = plait__datagram_port_open(*ret, &spec);
   if (code == 0)
-    datagram_name(*ret, e, client);
+    datagram_text(*ret, e, client);
   return code;
 }
 

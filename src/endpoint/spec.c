@@ -286,13 +286,11 @@ static int spec_connect_process(const spec_reader *r, plait__endpoint *ret) {
   return spec_timeout(r, r->keys[0], &ret->timeout_ms);
 }
 
-/* Numeric: each datagram goes to that address, so none may be tried in vain. */
 static int spec_connect_udp(const spec_reader *r, plait__endpoint *ret) {
-  uint16_t port = 0;
-  int code = spec_port(r, r->args[1], 1, &port);
+  int code = spec_host(r, ret);
 
   if (code == 0)
-    code = spec_ip(r, "host", r->args[0], port, &ret->address);
+    code = spec_port(r, r->args[1], 1, &ret->address.port);
   return code == 0 ? spec_bind(r, r->keys[0], ret) : code;
 }
 

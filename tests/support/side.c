@@ -87,6 +87,17 @@ static void on_opened(plait_datagram_factory *factory,
   struct side *s = plait_container_of(factory, struct side, factory);
   require(s->port == port, "another port");
   text_format(&s->trace, "opened ");
+  if (s->opened != NULL)
+    s->opened(s);
+}
+
+static void on_connect_failed(plait_datagram_factory *factory,
+                              plait_datagram_port *port, int reason) {
+  struct side *s = plait_container_of(factory, struct side, factory);
+  require(s->port == port, "another port");
+  text_format(&s->trace, "failed(%s: %s) ",
+              plait_error_name(reason) + strlen("PLAIT_"),
+              plait_error_detail());
 }
 
 static void on_ended(plait_datagram_factory *factory) {
@@ -101,6 +112,7 @@ static int side_open(struct side *s, const char *endpoint, bool client,
   s->factory.protocol = &side_ops;
   s->factory.started = on_opened;
   s->factory.stopped = on_ended;
+  s->factory.connect_failed = on_connect_failed;
   return client ? plait_datagram_connect(runtime, endpoint, &s->factory,
                                          options, &s->port)
                 : plait_datagram_listen(runtime, endpoint, &s->factory, options,

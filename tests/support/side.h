@@ -22,6 +22,7 @@ struct side {
   void (*failed)(struct side *s, int code, const plait_address *to);
   void (*resume)(struct side *s);
   void (*drain)(struct side *s);
+  void (*opened)(struct side *s);
   void (*ended)(struct side *s); /* after its last socket */
 };
 
