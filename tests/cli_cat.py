@@ -359,6 +359,18 @@ class Datagrams(unittest.TestCase):
         self.talk(self.udp, self.endpoint)
         self.talk(self.udp, "stdio:", self.endpoint)
 
+    def test_name(self):
+        port = self.udp.getsockname()[1]
+        self.talk(self.udp, f"udp:localhost:{port}:bind=127.0.0.1")
+
+    def test_no_address_opens(self):
+        """Of a name's; one line tells why."""
+        endpoint = "udp:localhost:9"
+        status, out, err = run_program(PLAIT, "cat",
+                                       f"{endpoint}:bind=192.0.2.1")
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(err, f"^plait: connect {endpoint}: bind .*\n$")
+
     def test_unix(self):
         path = os.path.join(self.folder.name, "sock")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:

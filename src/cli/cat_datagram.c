@@ -188,6 +188,14 @@ static const plait_datagram_ops datagram_ops = {
     .stopped = socket_stopped,
 };
 
+/* Its name has no address. */
+static void socket_failed(plait_datagram_factory *factory,
+                          plait_datagram_port *port, int reason) {
+  struct post *post = plait_container_of(factory, struct post, datagrams);
+  (void)port;
+  post->status = failed(reason);
+}
+
 /* ---- running ----------------------------------------------------------- */
 
 bool is_datagram_endpoint(const char *endpoint) {
@@ -215,6 +223,7 @@ int cat_datagrams(const char *endpoint, const char *stream_endpoint) {
       .endpoint = endpoint,
       .stream_endpoint = stream_endpoint,
       .datagrams = {.protocol = &datagram_ops,
+                    .connect_failed = socket_failed,
                     .limits = {.datagram_bytes_max = 65535}},
       /* A reader such as a pager may take its time. */
       .streams = {.protocol = &stream_ops,
