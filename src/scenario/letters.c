@@ -1,7 +1,9 @@
 /* datagrams: clients that send to a server, which answers half of what it gets.
+ * Each side pauses reading now and then, and some clients know a name alone.
  * Each datagram is a function of its sender and its number, so what comes is
  * one that was sent, whole, and from whom it says. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "stage.h"
@@ -13,6 +15,7 @@ enum {
   CLIENTS_MAX = 24,
   MESSAGES_MAX = 60,
   BURST = 5,
+  PAUSES = 4, /* after one datagram of so many */
   PORT = 4002
 };
 
@@ -45,7 +48,7 @@ struct station {
   struct stage *stage;
   struct sender *sender; /* NULL: it is the server's */
   plait_timer timer;
-  bool wants, closed;
+  bool wants, closed, paused;
   plait_datagram_stats seen; /* .dropped: sends, taken or not */
 };
 
@@ -157,8 +160,24 @@ static bool station_send(struct station *s, struct sender *sender,
   return code >= 0;
 }
 
+/* Until the timer goes off. */
+static void station_pause(struct station *s, struct dice *dice) {
+  if (dice_below(dice, PAUSES) != 0)
+    return;
+  s->paused = true;
+  plait_datagram_pause_reading(s->base.socket);
+  plait_timer_start(&s->timer,
+                    1 + dice_below(dice, s->stage->plan->pause_ms + 1), 0);
+}
+
+static void station_go_on(struct station *s) {
+  s->paused = false;
+  plait_datagram_resume_reading(s->base.socket);
+}
+
 static void station_got(struct station *s, size_t len) {
   CHECK(s->stage, !s->closed, "a datagram comes to one that has closed");
+  CHECK(s->stage, !s->paused, "a datagram comes while reading is paused");
   plait_sim_note(s->stage->sim, CALL_DATA, len);
   s->stage->bytes += len;
   s->seen.received++;
@@ -211,8 +230,8 @@ static void station_stopped(plait_datagram_protocol *p, int reason) {
 /* ---- the server ------------------------------------------------------------
  */
 
-static void never(plait_timer *timer) {
-  (void)timer;
+static void server_timer(plait_timer *timer) {
+  station_go_on(plait_container_of(timer, struct station, timer));
 }
 
 /* What UNIX sockets have not; nothing is sent there. */
@@ -235,7 +254,7 @@ static void server_started(plait_datagram_protocol *p) {
   struct letters *letters =
       plait_container_of(p->factory, struct letters, server);
   s->stage = letters->stage;
-  plait_timer_init(&s->timer, NULL, never);
+  plait_timer_init(&s->timer, NULL, server_timer);
   server_tune(s);
 }
 
@@ -269,6 +288,7 @@ static void server_received(plait_datagram_protocol *p, const uint8_t *data,
   if (dice_below(&letters_of(stage)->dice, 2) == 0 &&
       station_send(s, sender, n, info))
     sender->answered[n]++;
+  station_pause(s, &letters_of(stage)->dice);
 }
 
 /* ---- clients ---------------------------------------------------------------
@@ -291,6 +311,7 @@ static void client_timer(plait_timer *timer) {
   const struct plan *plan = s->stage->plan;
   if (s->closed)
     return;
+  station_go_on(s);
   if (s->sender->sent == plan->messages ||
       dice_chance(&s->sender->dice, plan->end_ppm / 8))
     station_close(s);
@@ -327,6 +348,7 @@ static void client_received(plait_datagram_protocol *p, const uint8_t *data,
   info_check(s->stage, info, &server);
   if (!sender->moved)
     order_check(s->stage, n, &sender->last_down);
+  station_pause(s, &sender->dice);
 }
 
 #define STATION_OPS(begin, got)                                                \
@@ -364,6 +386,27 @@ static void sender_stopped(plait_datagram_factory *f) {
   letters_of(sender_of(f)->stage)->wanted--;
 }
 
+static void sender_failed(plait_datagram_factory *f, plait_datagram_port *p,
+                          int reason) {
+  const struct stage *stage = sender_of(f)->stage;
+  (void)p;
+  CHECK(sender_of(f)->stage,
+        (reason == PLAIT_ETEMPORARY && stage->plan->resolve_fail_ppm != 0) ||
+            (reason == PLAIT_ECANCELED && stage->stopping) ||
+            stage_faulty(stage),
+        "the server's name: %s", plait_error_detail());
+}
+
+/* The server is found after a while. */
+static void letters_name(struct stage *stage) {
+  plait_address address;
+  plait_address_parse("127.0.0.1", 0, &address);
+  if (plait_sim_name(stage->sim, "post", &address, 1,
+                     (uint32_t)dice_below(&letters_of(stage)->dice, 200),
+                     0) < 0)
+    abort();
+}
+
 static void sender_open(struct stage *stage, unsigned number) {
   struct letters *letters = letters_of(stage);
   struct sender *sender = &letters->list[number];
@@ -378,10 +421,13 @@ static void sender_open(struct stage *stage, unsigned number) {
   sender->factory = (plait_datagram_factory){.protocol = &client_ops,
                                              .limits = letters->server.limits,
                                              .started = sender_started,
-                                             .stopped = sender_stopped};
-  int code = plait_datagram_connect(
-      stage->runtime, is_local(stage) ? path : "udp:127.0.0.1:4002",
-      &sender->factory, &options, NULL);
+                                             .stopped = sender_stopped,
+                                             .connect_failed = sender_failed};
+  const char *server = dice_below(&sender->dice, 2) == 0 ? "udp:127.0.0.1:4002"
+                                                         : "udp:post:4002";
+  int code =
+      plait_datagram_connect(stage->runtime, is_local(stage) ? path : server,
+                             &sender->factory, &options, NULL);
   CHECK(stage, code == 0 || stage_faulty(stage), "connect: %s",
         plait_error_detail());
   letters->wanted += code == 0;
@@ -403,6 +449,7 @@ static int letters_open(struct stage *stage) {
       &letters->server, NULL, NULL);
   CHECK(stage, code == 0 || stage_faulty(stage), "listen: %s",
         plait_error_detail());
+  letters_name(stage);
   for (unsigned i = 0; i < plan->connections && code == 0; i++)
     sender_open(stage, i);
   return code;
