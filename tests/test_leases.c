@@ -1,7 +1,8 @@
 /* What a reactor lends to strands: whole chunks, 64 of them at most, and copies
  * beyond that. One connection is slow and gets a few bytes now and then, each
  * of which keeps the chunk that it is in; another one fills chunks and is
- * quick. */
+ * quick.  And what a connection is lent: no more is read for it until half of
+ * that came back. */
 #include <check.h>
 #include <plait.h>
 #include <stdlib.h>
@@ -156,12 +157,81 @@ START_TEST(without_memory_for_a_copy_one_is_lost) {
 }
 END_TEST
 
+/* ---- half of them -------------------------------------------------------- */
+
+enum { HALF_MAX = 1 << 20, HALF_SLACK = 64 << 10, HALF_SENT = 4 << 20 };
+
+static uint64_t half_got, half_full; /* what was read when no more was lent */
+static bool half_seen;
+
+static void half_made(plait_protocol *p) {
+  static const uint8_t bytes[HALF_SENT];
+  plait_write(p->transport, bytes, sizeof bytes);
+  plait_close(p->transport);
+}
+
+static uint64_t half_read(const plait_protocol *p) {
+  plait_transport_stats stats;
+  plait_transport_get_stats(p->transport, &stats);
+  return stats.received_bytes;
+}
+
+/* The reactor has time for whatever it may do while a callback sleeps. */
+static void half_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)data;
+  plait_work_sleep_ms(half_got == 0 ? 10000 : 100);
+  if (half_got == 0)
+    half_full = half_read(p);
+  if (!half_seen && half_full - half_got > HALF_MAX / 2) {
+    ck_assert_uint_eq(half_read(p), half_full);
+  } else if (!half_seen && half_full - half_got < HALF_MAX / 2 - HALF_SLACK) {
+    ck_assert_uint_gt(half_read(p), half_full);
+    half_seen = true;
+  }
+  half_got += len;
+}
+
+static const plait_protocol_ops half_client_ops = {
+    .name = "client",
+    .size = sizeof(plait_protocol),
+    .connection_made = half_made};
+
+static const plait_protocol_ops half_server_ops = {
+    .name = "server",
+    .size = sizeof(plait_protocol),
+    .data_received = half_data};
+
+START_TEST(reading_resumes_when_half_came_back) {
+  int fds[2];
+  plait_factory client = {.protocol = &half_client_ops};
+  plait_factory server = {.protocol = &half_server_ops,
+                          .dispatch = PLAIT_ON_WORKERS,
+                          .limits = {.lease_bytes_max = HALF_MAX}};
+  half_got = 0;
+  half_seen = false;
+  sim_begin((plait_sim_options){.seed = 1});
+  open_runtime_on(plait_sim_backend(sim),
+                  (plait_runtime_options){.pool = {.strand_threads_max = 2}});
+  plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
+  require(plait_sim_pair(sim, fds) == 0 &&
+              plait_adopt(reactor, fds[0], &client) == 0 &&
+              plait_adopt(reactor, fds[1], &server) == 0,
+          "%s", plait_error_detail());
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_uint_eq(half_got, HALF_SENT);
+  ck_assert(half_seen);
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("leases");
   TCase *tc = tcase_create("leases");
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, beyond_that_it_is_copied);
   tcase_add_test(tc, without_memory_for_a_copy_one_is_lost);
+  tcase_add_test(tc, reading_resumes_when_half_came_back);
   suite_add_tcase(s, tc);
   return run_suite(s);
 }

@@ -1,7 +1,10 @@
 /* A runtime by itself: what its functions refuse, and the jar of a reactor. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "support/require.h"
@@ -163,6 +166,39 @@ START_TEST(test_stopped_factories_leave_nothing) {
 }
 END_TEST
 
+/* ---- the backlog when a drain begins ------------------------------------- */
+
+static void greet(plait_protocol *p) {
+  plait_write_str(p->transport, "hello");
+}
+
+static const plait_protocol_ops greet_ops = {.name = "greets",
+                                             .size = sizeof(plait_protocol),
+                                             .connection_made = greet};
+
+/* Who waits in it is served, however short the grace is. */
+START_TEST(test_drain_serves_the_backlog) {
+  plait_factory factory = {.protocol = &greet_ops};
+  plait_listener *listener;
+  char path[] = "/tmp/plait-XXXXXX", spec[64], text[8];
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  ck_assert_ptr_nonnull(mkdtemp(path));
+  snprintf(address.sun_path, sizeof address.sun_path, "%s/s", path);
+  snprintf(spec, sizeof spec, "unix:%s", address.sun_path);
+  open_runtime((plait_runtime_options){.grace_ms = 1});
+  ck_assert_int_eq(plait_listen(runtime, spec, &factory, NULL, &listener), 0);
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  ck_assert_int_eq(connect(fd, (void *)&address, sizeof address), 0);
+  plait_runtime_stop(runtime);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_int_eq(read(fd, text, sizeof text), 5);
+  ck_assert_int_eq(memcmp(text, "hello", 5), 0);
+  close(fd);
+  close_runtime();
+  rmdir(path);
+}
+END_TEST
+
 /* It is read once, and nobody else is to take it for its own: it was not even
  * ours. */
 START_TEST(test_activation_is_read_once) {
@@ -191,6 +227,7 @@ int main(void) {
   tcase_add_test(tests, test_cookies);
   tcase_add_test(tests, test_cookie_without_memory);
   tcase_add_test(tests, test_stopped_factories_leave_nothing);
+  tcase_add_test(tests, test_drain_serves_the_backlog);
   tcase_add_test(tests, test_activation_is_read_once);
   Suite *suite = suite_create("runtime");
   suite_add_tcase(suite, tests);

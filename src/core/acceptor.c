@@ -214,7 +214,7 @@ static void acceptor_drain(plait__acceptor *a) {
   r->io->interest(&a->socket, 0);
   if (!a->listener->inherited)
     r->io->refuse(&a->socket);
-  acceptor_empty(a);
+  acceptor_empty(a); /* room for the handshakes in flight */
   plait__reactor_unalarm(r, &a->alarm);
   a->alarm.ring = settle_ring;
   plait__reactor_alarm(r, &a->alarm, PLAIT__SETTLE_MS);

@@ -61,6 +61,8 @@ static void away_settle(plait__away *a) {
     away_switch(a);
   if (a->phase == PLAIT__OPEN && a->wr_end && a->rd_told)
     plait__away_close_now(a, 0); /* both sides have ended */
+  if (a->wants & PLAIT__WANT_LEASES)
+    plait__orders_send(a); /* home reads on while the rest is handled */
 }
 
 /* |drop|: the runtime is being freed. */
