@@ -26,7 +26,7 @@ static plait__lane lane;
 static plait__worker workers[WORKERS];
 static unsigned started;
 static struct job jobs[4];
-static uint64_t now_ns;
+static uint64_t now_ns = MS;
 static int start_code; /* of the next worker_start() */
 static int drop_code = PLAIT_EAGAIN;
 static bool no_memory;
@@ -105,6 +105,8 @@ static void job_finished(plait__job *job) {
 
 static void job_dropped(plait__job *job, int code) {
   ck_assert_int_eq(code, drop_code);
+  /* A time-out that looks now must not take it for late. */
+  ck_assert_uint_eq(plait__lane_began(&lane, job), 0);
   ((struct job *)job)->dropped++;
 }
 

@@ -196,10 +196,10 @@ static const plait_protocol_ops half_client_ops = {
     .size = sizeof(plait_protocol),
     .connection_made = half_made};
 
-static const plait_protocol_ops half_server_ops = {
-    .name = "server",
-    .size = sizeof(plait_protocol),
-    .data_received = half_data};
+static const plait_protocol_ops half_server_ops = {.name = "server",
+                                                   .size =
+                                                       sizeof(plait_protocol),
+                                                   .data_received = half_data};
 
 START_TEST(reading_resumes_when_half_came_back) {
   int fds[2];

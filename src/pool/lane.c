@@ -75,6 +75,12 @@ static void queue_remove(plait__lane *lane, plait__job *job) {
   job->queued = false;
 }
 
+/* Nobody is to take it for one that has begun. */
+static void job_unqueue(plait__job *job) {
+  job->queued = false;
+  job->since_ns = 0;
+}
+
 static void jobs_drop(plait__job *job, int code) {
   while (job != NULL) {
     plait__job *next = job->next;
@@ -87,7 +93,7 @@ static void jobs_drop(plait__job *job, int code) {
 static plait__job *queue_take_all(plait__lane *lane) {
   plait__job *first = lane->first;
   for (plait__job *job = first; job != NULL; job = job->next)
-    job->queued = false;
+    job_unqueue(job);
   lane->first = lane->last = NULL;
   lane->queued = 0;
   return first;
@@ -366,7 +372,7 @@ static void lane_unstage(plait__lane *lane, plait__stage *stage,
   if (job != NULL && atomic_load(&lane->cut)) {
     *ret = job;
     for (; job != NULL; job = job->next)
-      job->queued = false;
+      job_unqueue(job);
   } else if (job != NULL) {
     job->prev = lane->last;
     *(lane->last != NULL ? &lane->last->next : &lane->first) = job;
