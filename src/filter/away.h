@@ -101,9 +101,11 @@ struct plait__away {
   uint8_t homeward;
   bool current_is_held;
   bool paused, held, wr_end, eof_due, rd_told, above;
-  bool lost_due; /* it has come, and waits for a task */
-  bool over;     /* connection_lost was called, or it came home */
-  bool inside;   /* a callback */
+  plait_call *calls_kept; /* for the instance that follows on the reactor ... */
+  bool drain_kept;        /* ... and so is this */
+  bool lost_due;          /* it has come, and waits for a task */
+  bool over;              /* connection_lost was called, or it came home */
+  bool inside;            /* a callback */
 
   /* both threads' */
   atomic_size_t queued;   /* the stream's, as last published, and on the way */
@@ -140,6 +142,8 @@ plait__away *plait__home_away(const plait__stream *s);
 void plait__home_awaits(plait__away *a);
 /* The strand is over, and that one follows. */
 void plait__home_return(plait__away *a, bool drop);
+/* |end|: a list, of the strand or of home, whose last one |call| becomes. */
+void plait__calls_append(plait_call **end, plait_call *call);
 
 /* ---- away.c -------------------------------------------------------------- */
 
@@ -155,6 +159,12 @@ plait__away *plait__away_running(void);
 void plait__away_init(plait__away *a);
 
 /* ---- callbacks.c --------------------------------------------------------- */
+
+/* Whether they are for an instance on the reactor, since the one that is
+ * switched away from waits for no task. */
+static inline bool plait__away_departs(const plait__away *a) {
+  return a->homeward >= PLAIT__HOMEWARD_ASKED;
+}
 
 /* The instance that events other than data go to. */
 static inline plait_protocol *plait__away_receiver(const plait__away *a) {

@@ -117,7 +117,7 @@ void plait__away_on_resume(plait_reactor *r, plait__mail *mail, bool drop) {
   plait_protocol *p = plait__away_receiver(a);
   (void)r, (void)drop;
   arrived(mail);
-  if (a->phase != PLAIT__OPEN || !a->above)
+  if (a->phase != PLAIT__OPEN || !a->above || plait__away_departs(a))
     return;
   a->above = false;
   if (p->ops->resume_writing == NULL)
@@ -132,8 +132,8 @@ void plait__away_on_timed_out(plait_reactor *r, plait__mail *mail, bool drop) {
   plait_protocol *p = plait__away_receiver(a);
   (void)r, (void)drop;
   arrived(mail);
-  if (a->phase != PLAIT__OPEN)
-    return;
+  if (a->phase != PLAIT__OPEN || plait__away_departs(a))
+    return; /* the one that follows has a clock of its own */
   if (p->ops->timed_out == NULL) {
     plait__away_close_now(a, PLAIT_ETIMEOUT);
     return;
@@ -148,6 +148,9 @@ void plait__away_on_draining(plait_reactor *r, plait__mail *mail, bool drop) {
   plait_protocol *p = plait__away_receiver(a);
   (void)r, (void)drop;
   if (a->phase != PLAIT__OPEN)
+    return;
+  a->drain_kept = plait__away_departs(a);
+  if (a->drain_kept)
     return;
   if (p->ops->draining == NULL) {
     plait__away_close_now(a, 0);
@@ -172,6 +175,9 @@ void plait__away_on_call(plait_reactor *r, plait__mail *mail, bool drop) {
   if (drop) {
     if (call->drop != NULL)
       call->drop(call);
+  } else if (plait__away_departs(a)) {
+    plait__calls_append(&a->calls_kept, call);
+    return; /* with its reference to the runtime */
   } else if (a->phase == PLAIT__GONE) {
     call->run(call, NULL);
   } else {

@@ -179,8 +179,7 @@ bool plait__away_busy(const plait__stream *s) {
   return atomic_load(&plait__home_away(s)->pending) != 0;
 }
 
-static void home_keep_call(plait__away *a, plait_call *call) {
-  plait_call **end = &a->late_calls;
+void plait__calls_append(plait_call **end, plait_call *call) {
   while (*end != NULL)
     end = &(*end)->next;
   call->next = NULL;
@@ -192,7 +191,7 @@ bool plait__away_call(plait__stream *s, plait_call *call) {
   if (a->lost_sent)
     return false;
   if (a->homing) {
-    home_keep_call(a, call);
+    plait__calls_append(&a->late_calls, call);
     return true;
   }
   call->mail.deliver = plait__away_on_call;

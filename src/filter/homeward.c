@@ -2,8 +2,9 @@
  *
  * From the strand's order on home stalls the input and pushes nothing but
  * |back|, so when the strand acknowledges, what it has held back is all there
- * is, and what came meanwhile is noted here.  Then the home is a protocol that
- * is switched away from. */
+ * is, and what came meanwhile is noted here.  What the strand gets between its
+ * order and |back| it keeps: that is not for the old instance either.  Then the
+ * home is a protocol that is switched away from. */
 #include "core/deliver.h"
 #include "filter/away.h"
 
@@ -15,7 +16,7 @@ void plait__home_awaits(plait__away *a) {
   plait__away_push(a, &a->back);
 }
 
-static void late_calls_run(plait__stream *s, plait_call *call, bool drop) {
+static void calls_run(plait__stream *s, plait_call *call, bool drop) {
   plait_runtime *runtime = s->reactor->runtime;
   for (plait_call *next; call != NULL; call = next) {
     next = call->next;
@@ -43,8 +44,8 @@ static void home_take_over(plait__away *a) {
 
 void plait__home_return(plait__away *a, bool drop) {
   plait__stream *s = a->stream;
-  plait_call *calls = a->late_calls;
-  bool drains = a->late_drain, closes = a->late_close;
+  plait_call *kept = a->calls_kept, *late = a->late_calls;
+  bool drains = a->drain_kept || a->late_drain, closes = a->late_close;
   home_take_over(a);
   if (s->phase != PLAIT__GONE)
     plait__attend_switch(s); /* |a| goes with the home */
@@ -53,7 +54,8 @@ void plait__home_return(plait__away *a, bool drop) {
   if (s->phase == PLAIT__OPEN)
     plait__timeout_idle(s);
   plait__stream_need(s, PLAIT__DUE_RESUME | (drains ? PLAIT__DUE_DRAIN : 0u));
-  late_calls_run(s, calls, drop);
+  calls_run(s, kept, drop);
+  calls_run(s, late, drop);
   if (closes)
     plait__closing(s, PLAIT__ON_CLOSE, 0);
   plait__attend(s);

@@ -257,6 +257,8 @@ static const struct plan_range relay_ranges[] = {
     {"outage_ms", 0, 0},
     {"task_threads", 0, 0},
     {"resolve_ms", 20, 20},
+    /* A function that hears of the end of its peer after a second is stuck. */
+    {"stall_ms", 1, 700},
     {"connections_max", 0, 0},
     {"capacity", 64, 262144},
     /* Four for each client: those who have some would wait for those who have
