@@ -69,6 +69,9 @@ static void start(plait_call *call, plait_protocol *p) {
 int main(int argc, char **argv) {
   plait_call call = {.run = start};
   plait_runtime *runtime;
+  /* The children of the other one do not look for libraries there: libtool's
+   * wrapper of a program that is not installed has set it. */
+  unsetenv("LD_LIBRARY_PATH");
   if (argc != 4 || plait_runtime_new(NULL, &runtime) != 0)
     return 2;
   resident(strtoul(argv[1], NULL, 10));

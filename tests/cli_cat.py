@@ -173,7 +173,11 @@ class Programs(unittest.TestCase):
         self.assertEqual(
             self.talk(b"", "process:/bin/sh:arg=-c:arg=echo well; exit 3"),
             (b"well\n", 1, "plait: cat process:/bin/sh:arg=-c:arg=echo well; "
-             "exit 3: the child process failed\n"))
+             "exit 3: process /bin/sh: exited with 3\n"))
+        self.assertEqual(
+            self.talk(b"", "process:/bin/sh:arg=-c:arg=kill -9 $$")[1:],
+            (1, "plait: cat process:/bin/sh:arg=-c:arg=kill -9 $$: "
+             "process /bin/sh: ended by signal 9\n"))
 
     def test_missing(self):
         for endpoints in (["process:/nowhere"], ["stdio:", "process:/nowhere"]):

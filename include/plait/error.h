@@ -76,8 +76,9 @@ PLAIT_EXTERN const char *plait_strerror(int code);
  * has none.  Any thread. */
 PLAIT_EXTERN const char *plait_error_name(int code);
 
-/* After a function that starts something has failed, and inside
- * connect_failed(): the step, the subject and the reason in one line, such as
+/* After a function that starts something has failed, inside connect_failed(),
+ * and, on a reactor, inside connection_lost(PLAIT_ECHILDFAILED): the step, the
+ * subject and the reason in one line, such as
  * "listen tcp:80: bind: permission denied".  The text belongs to the calling
  * thread and holds until its next failure. */
 PLAIT_EXTERN const char *plait_error_detail(void);

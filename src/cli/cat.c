@@ -49,6 +49,12 @@ static bool is_stdio(const struct side *side) {
   return strncmp(side->endpoint, "stdio:", 6) == 0;
 }
 
+/* How a program ended is in the detail. */
+static const char *reason_words(int reason) {
+  return reason == PLAIT_ECHILDFAILED ? plait_error_detail()
+                                      : plait_strerror(reason);
+}
+
 /* One line, for the first thing that went wrong. */
 static void say_lost(struct side *side, int reason) {
   if (side->pair->status != STATUS_DONE) {
@@ -59,7 +65,7 @@ static void say_lost(struct side *side, int reason) {
     fprintf(stderr, "plait: cat: standard output did not take all of it\n");
   } else {
     fprintf(stderr, "plait: cat %s: %s\n", side->endpoint,
-            plait_strerror(reason));
+            reason_words(reason));
   }
 }
 
