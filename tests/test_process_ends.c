@@ -2,6 +2,7 @@
 #include <check.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/child.h"
 #include "support/job.h"
@@ -94,6 +95,48 @@ START_TEST(test_close_at_once) {
   ck_assert_int_eq(plait_run(runtime), 0);
   close_runtime();
   job_expect_failure(&job, PLAIT_ECANCELED, "spawn child: closed: canceled");
+}
+END_TEST
+
+static void close_late(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  usleep(100 * 1000); /* it runs meanwhile, and this reactor has yet to hear */
+  job_close(&job);
+}
+
+static void look_at_input(plait_call *call, plait_protocol *p) {
+  const plait_transport *input = plait_process_transport(job.process, 0);
+  (void)call, (void)p;
+  ck_assert(input == NULL || plait_transport_closing(input));
+}
+
+static void look_soon(struct job *j) {
+  static plait_call call = {.run = look_at_input};
+  plait_reactor_post(j->reactor, &call);
+}
+
+/* Not in time to stop it: its input is closed all the same. */
+START_TEST(test_close_while_starting) {
+  static plait_call call = {.run = close_late};
+  act(CHILD("patient"));
+  job.on_started = look_soon;
+  open_runtime((plait_runtime_options){0});
+  job_start(&job);
+  plait_reactor_post(job.reactor, &call);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  close_runtime();
+  job_expect(&job, PLAIT_PROCESS_SIGNALLED, SIGTERM, true);
+}
+END_TEST
+
+/* Who does not heed SIGTERM finds that what is typed has ended. */
+START_TEST(test_close_terminal) {
+  shell("trap '' TERM; echo ready; cat; exit 7");
+  job.options.pty = true;
+  job.options.term_ms = PLAIT_UNLIMITED;
+  job.on_data = job_close;
+  job_run(&job);
+  job_expect(&job, PLAIT_PROCESS_EXITED, 7, true);
 }
 END_TEST
 
@@ -227,6 +270,8 @@ static Suite *suite(void) {
   tcase_add_test(c, test_close_stubborn);
   tcase_add_test(c, test_close_when_started);
   tcase_add_test(c, test_close_at_once);
+  tcase_add_test(c, test_close_while_starting);
+  tcase_add_test(c, test_close_terminal);
   tcase_add_test(c, test_close_group);
   tcase_add_test(c, test_keeper);
   tcase_add_test(c, test_keeper_waited_for);

@@ -183,6 +183,20 @@ static int pipes_open(plait__process *p) {
   return code;
 }
 
+/* A terminal stays, for what the child still writes. */
+static void process_end_input(plait__process *p) {
+  for (unsigned i = 0; i < p->count; i++) {
+    plait__stream *s = p->pipes[i].stream;
+    if (s == NULL)
+      continue;
+    if (p->pipes[i].kind == PLAIT__SPAWN_READS)
+      plait_close(&s->head);
+    else if (p->pipes[i].kind == PLAIT__SPAWN_PTY)
+      plait_write_eof(&s->head);
+  }
+}
+
+/* It may have been closed when its start could not be stopped any more. */
 static void process_began(plait__child *c, int code) {
   plait__process *p = process_of(c);
   if (code != 0) {
@@ -194,9 +208,12 @@ static void process_began(plait__child *c, int code) {
     plait__spawn_close_ends(c);
     pipes_abort(p, p->failed);
     plait__child_kill(c);
-  } else if (p->user->ops->started != NULL) {
-    p->user->ops->started(p->user);
+    return;
   }
+  if (p->user->ops->started != NULL)
+    p->user->ops->started(p->user);
+  if (c->closing)
+    process_end_input(p);
 }
 
 static void process_draining(plait__child *c) {
@@ -364,8 +381,6 @@ int plait_process_signal(plait_process *process, int number) {
 
 void plait_process_close(plait_process *process) {
   plait__process *p = process->inside;
-  for (unsigned i = 0; i < p->count; i++)
-    if (p->pipes[i].kind == PLAIT__SPAWN_READS && p->pipes[i].stream != NULL)
-      plait_close(&p->pipes[i].stream->head);
+  process_end_input(p);
   plait__child_close(&p->child);
 }
