@@ -333,6 +333,22 @@ START_TEST(test_terminal_cooked) {
 }
 END_TEST
 
+static void type_half(struct job *j) {
+  plait_transport *t = plait_process_transport(j->process, 0);
+  plait_write_str(t, "half");
+  plait_write_eof(t);
+}
+
+/* The end of the input is one behind half a line, too. */
+START_TEST(test_terminal_half_a_line) {
+  job = (struct job){.options = {.program = "/bin/cat", .pty = true},
+                     .on_started = type_half};
+  job_run(&job);
+  job_expect(&job, PLAIT_PROCESS_EXITED, 0, false);
+  ck_assert_str_eq(job.fds[1].text, "halfhalf");
+}
+END_TEST
+
 static void type_raw(struct job *j) {
   job_write(j, 1, "a\004b\003\n");
 }
@@ -390,6 +406,7 @@ static Suite *suite(void) {
   tcase_add_test(c, test_no_group);
   tcase_add_test(c, test_terminal);
   tcase_add_test(c, test_terminal_cooked);
+  tcase_add_test(c, test_terminal_half_a_line);
   tcase_add_test(c, test_terminal_raw);
   tcase_add_test(c, test_terminal_hung_up);
   suite_add_tcase(s, c);

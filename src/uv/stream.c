@@ -62,11 +62,14 @@ ptrdiff_t plait__uv_writev(plait__socket *socket, const plait__iovec *v,
 }
 
 /* A pipe has one direction, and ends when it is closed.  At a terminal whoever
- * types ends the input by a character, where lines are read. */
+ * types ends the input by a character, where lines are read; behind half a line
+ * the first one only hands that over. */
 static void file_end(int fd) {
   struct termios t;
-  if (!tcgetattr(fd, &t) && t.c_lflag & ICANON)
-    (void)!write(fd, &t.c_cc[VEOF], 1);
+  if (tcgetattr(fd, &t) || !(t.c_lflag & ICANON))
+    return;
+  const cc_t twice[] = {t.c_cc[VEOF], t.c_cc[VEOF]};
+  (void)!write(fd, twice, sizeof twice);
 }
 
 int plait__uv_shut_wr(plait__socket *socket) {
