@@ -180,7 +180,7 @@ static const plait_protocol_ops greet_ops = {.name = "greets",
 START_TEST(test_drain_serves_the_backlog) {
   plait_factory factory = {.protocol = &greet_ops};
   plait_listener *listener;
-  char path[] = "/tmp/plait-XXXXXX", spec[64], text[8];
+  char path[] = "/tmp/plait-XXXXXX", spec[128], text[8];
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   ck_assert_ptr_nonnull(mkdtemp(path));
   snprintf(address.sun_path, sizeof address.sun_path, "%s/s", path);
