@@ -1,5 +1,6 @@
 /* A runtime by itself: what its functions refuse, and the jar of a reactor. */
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,43 @@ START_TEST(test_activation_is_read_once) {
 }
 END_TEST
 
+/* A service manager has handed a socket to this process. */
+static int activated(const char *name, unsigned index, int *ret_fd,
+                     const char **ret_step) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  (void)name, (void)index, (void)ret_step;
+  *ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  require(bind(*ret_fd, (void *)&address, sizeof(sa_family_t)) == 0 &&
+              listen(*ret_fd, 1) == 0,
+          "no socket");
+  return 0;
+}
+
+static void close_once(int fd) {
+  require(fcntl(fd, F_GETFD) >= 0, "%d was closed before", fd);
+  plait__uv_backend.io->close_fd(fd);
+}
+
+/* By then the number may be another thread's. */
+START_TEST(test_activated_is_closed_once) {
+  plait_factory nothing = {0};
+  plait__host host = *plait__uv_backend.host;
+  plait__io io = *plait__uv_backend.io;
+  plait_backend driver = plait__uv_backend;
+  host.activated = activated;
+  io.close_fd = close_once;
+  driver.host = &host;
+  driver.io = &io;
+  open_runtime_on(&driver, (plait_runtime_options){0});
+  unsigned before = leak_count_descriptors();
+  ck_assert_int_eq(
+      plait_listen(runtime, "systemd:index=0", &nothing, NULL, NULL),
+      PLAIT_EINVAL);
+  ck_assert_uint_eq(leak_count_descriptors(), before);
+  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = tcase_create("runtime");
   tcase_add_test(tests, test_too_many_reactors);
@@ -229,6 +267,7 @@ int main(void) {
   tcase_add_test(tests, test_stopped_factories_leave_nothing);
   tcase_add_test(tests, test_drain_serves_the_backlog);
   tcase_add_test(tests, test_activation_is_read_once);
+  tcase_add_test(tests, test_activated_is_closed_once);
   Suite *suite = suite_create("runtime");
   suite_add_tcase(suite, tests);
   return run_suite(suite);

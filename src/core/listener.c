@@ -169,13 +169,18 @@ int plait__listen_at(plait_runtime *runtime, const plait__listen_spec *spec,
   return listener_start(runtime, factory, fds, each.sockets, false, ret);
 }
 
+static int listen_adopt(const plait_runtime *runtime, int fd) {
+  int code = runtime->driver->io->adopt(fd, true);
+  if (code == 0)
+    return 0;
+  return plait__fail(code, "descriptor: not a listening stream socket: %s",
+                     plait_strerror(code));
+}
+
 int plait__listen_fd(plait_runtime *runtime, int fd, plait_factory *factory,
                      plait_listener **ret) {
-  int code = runtime->driver->io->adopt(fd, true);
-  if (code != 0)
-    return plait__fail(code, "descriptor: not a listening stream socket: %s",
-                       plait_strerror(code));
-  return listener_start(runtime, factory, &fd, 1, true, ret);
+  int code = listen_adopt(runtime, fd);
+  return code == 0 ? listener_start(runtime, factory, &fd, 1, true, ret) : code;
 }
 
 int plait__listen_activated(plait_runtime *runtime, const char *name,
@@ -187,9 +192,10 @@ int plait__listen_activated(plait_runtime *runtime, const char *name,
   int code = driver->host->activated(name, index, &fd, &step);
   if (code != 0)
     return plait__fail(code, "%s: %s", step, plait_strerror(code));
-  code = plait__listen_fd(runtime, fd, factory, ret);
-  if (code != 0)
-    driver->io->close_fd(fd);
+  code = listen_adopt(runtime, fd);
+  if (code == 0)
+    return listener_start(runtime, factory, &fd, 1, true, ret);
+  driver->io->close_fd(fd);
   return code;
 }
 
