@@ -144,6 +144,18 @@ class Through(unittest.TestCase):
             proxy.send(signal.SIGTERM)
             self.assertEqual(proxy.wait(), 0, proxy.stderr())
 
+    def test_to_stdio_that_waits(self):
+        """What is there before the first visitor is that one's."""
+        for _ in range(20):
+            with Program(PLAIT, "proxy", "tcp:0", "stdio:",
+                         stdin=subprocess.PIPE, bufsize=0) as proxy:
+                proxy.stdin.write(b"early")
+                while not (line := proxy.stderr()):
+                    self.assertIsNone(proxy.process.poll())
+                endpoint = line[len("listening on "):].rstrip()
+                with client.connect(endpoint) as sock:
+                    self.assertEqual(sock.recv(5), b"early")
+
     def test_stdio(self):
         with tempfile.TemporaryFile() as stdin:
             stdin.write(BIG)

@@ -162,10 +162,14 @@ static uint32_t visitors_max(void) {
                                     : (uint32_t)limit.rlim_cur / 4 + 1;
 }
 
-/* Whether CONNECT is an endpoint at all: by a runtime that never runs. */
+/* Whether CONNECT is an endpoint at all: by a runtime that never runs.  Standard
+ * input would be read by that already, and the first visitor not get it. */
 static int proxy_check(const struct proxy *proxy) {
   plait_factory factory = {.protocol = &visitor_ops};
   plait_runtime *runtime;
+  if (strcmp(proxy->connect, "stdio:") == 0) {
+    return STATUS_DONE;
+  }
   int code = plait_runtime_new(NULL, &runtime);
   if (code == 0) {
     code = plait_connect(runtime, proxy->connect, &factory, NULL, NULL);
