@@ -423,6 +423,45 @@ START_TEST(test_immortal) {
 }
 END_TEST
 
+/* As if exec() had to wait for a disk, longer than plait_run() does. */
+static int late_pid;
+
+static int spawn_late(const plait__spawn *spawn, plait__kid *ret,
+                      const char **ret_step) {
+  usleep(1500 * 1000);
+  int code = plait__uv_backend.host->spawn(spawn, ret, ret_step);
+  late_pid = ret->pid;
+  return code;
+}
+
+static void stop_at_once(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  usleep(50 * 1000); /* its start begins meanwhile */
+  plait_runtime_stop_now(runtime);
+}
+
+START_TEST(test_late) {
+  static plait__host host;
+  static plait_backend driver;
+  static plait_call stop = {.run = stop_at_once};
+  driver = plait__uv_backend;
+  host = *driver.host;
+  host.spawn = spawn_late;
+  driver.host = &host;
+  job = (struct job){
+      .options = {.program = CHILD_PROGRAM, .argv = CHILD("patient")}};
+  open_runtime_on(&driver, (plait_runtime_options){0});
+  job_start(&job);
+  plait_reactor_post(job.reactor, &stop);
+  ck_assert_int_eq(plait_run(runtime), PLAIT_EBUSY);
+  while (plait_runtime_free(runtime) == PLAIT_EBUSY)
+    usleep(1000);
+  ck_assert_int_gt(late_pid, 0);
+  ck_assert_int_eq(waitpid(late_pid, NULL, 0), -1); /* it was reaped */
+  ck_assert(!job.started && !job.ended);
+}
+END_TEST
+
 /* ---- memory -------------------------------------------------------------- */
 
 /* Each allocation fails once: the process ends, with a reason. */
@@ -473,6 +512,7 @@ static Suite *suite(void) {
   tcase_add_test(c, test_without_pidfd_signals);
   tcase_add_test(c, test_without_pidfds);
   tcase_add_test(c, test_immortal);
+  tcase_add_test(c, test_late);
   tcase_add_test(c, test_memory);
   suite_add_tcase(s, c);
   return s;

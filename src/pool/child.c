@@ -182,13 +182,26 @@ static void child_began(plait__child *c) {
     c->events->draining(c);
 }
 
-/* The runtime is being freed: nobody is going to wait for it. */
+/* It began after plait_run() had given up waiting for that.  It has hardly run,
+ * so it does not take long. */
+static void child_bury(plait__child *c) {
+  const plait__host *host = child_host(c);
+  plait__kid_end end;
+  host->kid_signal(&c->kid, PLAIT__CHILD_KILL, c->spawn.new_group);
+  for (int ms = 0; ms < PLAIT__STUCK_MS; ms++) {
+    if (host->kid_reap(&c->kid, &end) != PLAIT_EAGAIN)
+      break;
+    c->reactor->os->sleep_ns(1000000);
+  }
+  host->kid_close(&c->kid);
+}
+
+/* The runtime is being freed. */
 static void child_drop(plait__child *c) {
   plait__spawn_close_copies(c);
   if (c->state == PLAIT__CHILD_STARTS && c->code == 0) {
     plait__spawn_close_ends(c);
-    child_host(c)->kid_signal(&c->kid, PLAIT__CHILD_KILL, false);
-    child_host(c)->kid_close(&c->kid);
+    child_bury(c);
   }
   c->state = PLAIT__CHILD_OVER;
   c->events->dropped(c);
