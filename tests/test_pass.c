@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -297,6 +298,34 @@ START_TEST(test_several_at_once) {
 }
 END_TEST
 
+static struct rlimit numbers;
+
+static void numbers_end(plait_protocol *p) {
+  struct rlimit none = {.rlim_cur = 3, .rlim_max = numbers.rlim_max};
+  taker_made(p);
+  require(setrlimit(RLIMIT_NOFILE, &none) == 0, "no limit");
+}
+
+static void numbers_back(plait_protocol *p, int why) {
+  require(setrlimit(RLIMIT_NOFILE, &numbers) == 0, "no limit");
+  taker_lost(p, why);
+}
+
+/* The system tells no more than that something was cut off. */
+START_TEST(test_no_more_numbers) {
+  plait_protocol_ops ops = taker;
+  mode = _i;
+  ops.connection_made = numbers_end;
+  ops.connection_lost = numbers_back;
+  taking.protocol = &ops;
+  require(getrlimit(RLIMIT_NOFILE, &numbers) == 0, "no limit");
+  play_at_once(2, PASSED);
+  taking.protocol = &taker;
+  ck_assert_uint_eq(taken, 0);
+  ck_assert_int_eq(reason, PLAIT_EMFILE);
+}
+END_TEST
+
 /* ---- one that is busy ---------------------------------------------------- */
 
 enum { MANY = 150, MORE_OPEN = 60 };
@@ -460,6 +489,7 @@ int main(void) {
   tcase_add_loop_test(tc, test_too_many, 0, MODES);
   tcase_add_loop_test(tc, test_none_wanted, 0, MODES);
   tcase_add_loop_test(tc, test_several_at_once, 0, MODES);
+  tcase_add_loop_test(tc, test_no_more_numbers, 0, MODES);
   tcase_add_loop_test(tc, test_busy, 0, MODES);
   tcase_add_loop_test(tc, test_refused, 0, MODES);
   tcase_add_loop_test(tc, test_memory, 0, MODES);

@@ -32,7 +32,8 @@ PLAIT_EXTERN int plait_write_fd(plait_transport *t, int fd, const void *data,
 /* Up to |n| descriptors, at most PLAIT_FDS_MAX, that the peer sends may wait to
  * be taken.  As long as it is 0, as at first, the system closes what comes, and
  * 0 closes what waits.  If one more comes than may wait the connection is lost
- * with PLAIT_ELIMIT.  From a callback on a worker it holds once that has
+ * with PLAIT_ELIMIT, and with PLAIT_EMFILE if this process can have no more.
+ * From a callback on a worker it holds once that has
  * returned; before connection_made has, nothing is read. */
 PLAIT_EXTERN int plait_transport_set_fds_max(plait_transport *t, unsigned n);
 

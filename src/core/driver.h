@@ -147,7 +147,8 @@ typedef struct plait__io {
   ptrdiff_t (*writev)(plait__socket *socket, const plait__iovec *v, size_t n);
   /* The same of a UNIX socket, with |fd| along with the first byte; and
    * receiving: |ret_n| descriptors have come, close-on-exec, or more than
-   * |max|, of which the first |max| are there. */
+   * |max|, of which the first |max| are there; but where this process can have
+   * no more, -1. */
   ptrdiff_t (*send_fd)(plait__socket *socket, const plait__iovec *v, size_t n,
                        int fd);
   ptrdiff_t (*read_fds)(plait__socket *socket, void *buffer, size_t len,

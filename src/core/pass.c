@@ -187,13 +187,16 @@ void plait__pass_close(const plait__stream *s, plait__pass *list) {
   }
 }
 
-/* All that have come in one read wait, or none. */
+/* All that have come in one read wait, or none.  If not even the room for them
+ * was used up, this process can have no more. */
 static int pass_keep(plait__stream *s, const int *fds, unsigned n) {
   plait_reactor *r = s->reactor;
   unsigned kept = 0;
   int code = 0;
   if (s->phase != PLAIT__OPEN) /* nobody is going to take it */
     code = PLAIT_ECLOSED;
+  else if (n > PLAIT_FDS_MAX && fds[PLAIT_FDS_MAX - 1] < 0)
+    code = PLAIT_EMFILE;
   else if (n > PLAIT_FDS_MAX || pass_count(r->caught, s) + n > s->catches)
     code = PLAIT_ELIMIT;
   while (code == 0 && kept < n) {
