@@ -85,8 +85,10 @@ void plait__datagram_end(plait_datagram *d, int reason) {
 static void attend_end(plait_datagram *d) {
   plait_reactor *r = d->reactor;
   plait__datagram_post(r);
-  if (d->reason == 0 && !d->blocked)
+  if (d->reason == 0 && d->queue_first != NULL) {
+    d->blocked = false; /* or nobody has told yet */
     plait__datagram_flush(d);
+  }
   plait__datagram_drop(d);
   plait__datagram_release(d);
   if (d->prev != NULL)
