@@ -108,7 +108,9 @@ void plait__task_prepare(plait_task *task, plait_pool *pool,
 
 /* ---- the public functions ------------------------------------------------ */
 
+/* From a worker: once it is queued it may be done, and gone. */
 static int task_push(plait_task *task, plait_reactor *r) {
+  bool timed = task->timeout_ms != 0;
   /* A callback on a worker is not where that may be counted. */
   task->expected = plait__here() == r;
   r->expected += task->expected;
@@ -121,7 +123,7 @@ static int task_push(plait_task *task, plait_reactor *r) {
   if (code != 0) {
     r->expected -= task->expected;
     plait__runtime_unref(r->runtime);
-  } else if (task->timeout_ms != 0) {
+  } else if (timed) { /* so this is its reactor, where |done| would be */
     plait_timer_start(&task->timer, task->timeout_ms, 0);
   }
   return code;
