@@ -152,6 +152,77 @@ START_TEST(a_deferred_task_that_works_is_not_cancelled) {
 }
 END_TEST
 
+/* ---- what was held back takes long ---------------------------------------*/
+
+enum { HELD = 10, HELD_MS = 400, HELD_GRACE_MS = 1000 };
+
+static plait_timer held_timer;
+static unsigned held_got;
+
+static void held_go_on(plait_timer *t) {
+  plait_resume_reading(t->instance->transport);
+}
+
+static void held_made(plait_protocol *p) {
+  plait_pause_reading(p->transport);
+  plait_timer_init(&held_timer, p->transport, held_go_on);
+  plait_timer_start(&held_timer, SOME_MS, 0);
+}
+
+/* A byte at a time; the stop comes with the second one. */
+static void held_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  held_got++;
+  plait_unread(p->transport, data + 1, len - 1);
+  if (held_got == 2)
+    plait_runtime_stop(runtime);
+  plait_work_sleep_ms(HELD_MS);
+}
+
+static void held_draining(plait_protocol *p) {
+  (void)p;
+}
+
+static void held_client_made(plait_protocol *p) {
+  static const uint8_t bytes[HELD];
+  plait_write(p->transport, bytes, sizeof bytes);
+}
+
+static const plait_protocol_ops held_client_ops = {
+    .name = "client",
+    .size = sizeof(plait_protocol),
+    .connection_made = held_client_made};
+
+static const plait_protocol_ops held_ops = {.name = "held",
+                                            .size = sizeof(plait_protocol),
+                                            .connection_made = held_made,
+                                            .data_received = held_data,
+                                            .draining = held_draining,
+                                            .connection_lost = server_lost};
+
+/* When the grace is over, one of its callbacks has just begun, and all of them
+ * in one job of the strand's. */
+START_TEST(a_callback_that_has_just_begun_is_not_stuck) {
+  int fds[2];
+  reason = 1;
+  held_got = 0;
+  here = (plait_factory){.protocol = &held_ops, .dispatch = PLAIT_ON_WORKERS};
+  there = (plait_factory){.protocol = &held_client_ops};
+  sim_begin((plait_sim_options){.seed = 1});
+  open_runtime_on(plait_sim_backend(sim),
+                  (plait_runtime_options){.grace_ms = HELD_GRACE_MS});
+  plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
+  require(plait_sim_pair(sim, fds) == 0 &&
+              plait_adopt(reactor, fds[0], &here) == 0 &&
+              plait_adopt(reactor, fds[1], &there) == 0,
+          "%s", plait_error_detail());
+  ck_assert_int_eq(plait_run(runtime), 0);
+  ck_assert_int_eq(reason, PLAIT_EDRAIN);
+  ck_assert_uint_lt(held_got, HELD);
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+}
+END_TEST
+
 /* ---- on the way to the reactor -------------------------------------------*/
 
 enum { WORLDS = 400, LATEST_US = 400 };
@@ -349,6 +420,7 @@ int main(void) {
   tcase_add_test(tc, no_resume_after_a_close);
   tcase_add_test(tc, a_timed_task_takes_a_reactor);
   tcase_add_test(tc, a_deferred_task_that_works_is_not_cancelled);
+  tcase_add_test(tc, a_callback_that_has_just_begun_is_not_stuck);
   tcase_add_loop_test(tc, what_comes_meanwhile_is_not_lost, 0,
                       sizeof deeds / sizeof deeds[0]);
   suite_add_tcase(s, tc);

@@ -134,6 +134,7 @@ bool plait__away_has_input(const plait__away *a) {
 bool plait__away_reread(plait__away *a) {
   if (!plait__away_has_input(a))
     return false;
+  plait__lane_moves(&a->pool->strands, &a->job);
   if (a->held_first != NULL)
     input_hand(a, held_pop(a));
   else
