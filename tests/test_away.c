@@ -40,12 +40,14 @@ static void server_lost(plait_protocol *p, int why) {
   reason = why;
 }
 
+static void (*on_resume)(plait_protocol *) = server_resume;
+
 /* Runs a connection whose server's callbacks are on workers. */
 static void play(void (*data)(plait_protocol *, const uint8_t *, size_t)) {
   plait_protocol_ops ops = {.name = "server",
                             .size = sizeof(plait_protocol),
                             .data_received = data,
-                            .resume_writing = server_resume,
+                            .resume_writing = on_resume,
                             .connection_lost = server_lost};
   int fds[2];
   resumed = done = 0;
@@ -96,6 +98,31 @@ START_TEST(no_resume_after_a_close) {
   ck_assert_int_eq(answer, false);
   ck_assert_uint_eq(resumed, 0);
   ck_assert_int_eq(reason, 0);
+}
+END_TEST
+
+/* ---- a write overtakes a resume -------------------------------------------*/
+
+enum { LOW = 16 * 1024 };
+
+/* What was written first is gone when the callback writes once more. */
+static void write_twice(plait_protocol *p, const uint8_t *data, size_t len) {
+  static const uint8_t bytes[MUCH];
+  close_later(p, data, len);
+  answer = plait_write(p->transport, bytes, sizeof bytes);
+}
+
+static void low_resume(plait_protocol *p) {
+  ck_assert_uint_le(plait_transport_queued(p->transport), LOW);
+  server_resume(p);
+}
+
+START_TEST(resumed_when_it_is_low) {
+  on_resume = low_resume;
+  play(write_twice);
+  ck_assert_int_eq(answer, false);
+  ck_assert_uint_eq(resumed, 1);
+  ck_assert_int_eq(reason, PLAIT_ETIMEOUT);
 }
 END_TEST
 
@@ -418,6 +445,7 @@ int main(void) {
   TCase *tc = tcase_create("away");
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, no_resume_after_a_close);
+  tcase_add_test(tc, resumed_when_it_is_low);
   tcase_add_test(tc, a_timed_task_takes_a_reactor);
   tcase_add_test(tc, a_deferred_task_that_works_is_not_cancelled);
   tcase_add_test(tc, a_callback_that_has_just_begun_is_not_stuck);

@@ -91,7 +91,7 @@ struct plait__away {
   plait__lease *current;               /* in data_received */
   plait_slice view;                    /* what it was given */
   plait__orders *orders;
-  uint32_t high;
+  uint32_t high, low;
   plait__pass *caught; /* descriptors that wait to be taken */
   unsigned catches;    /* at most as many */
   unsigned retained;   /* connection_lost waits for as many */
@@ -234,6 +234,11 @@ enum {
 
 /* Bytes to write that were not sent yet. */
 size_t plait__orders_bytes(const plait__away *a);
+/* All that was written and the system has not taken. */
+static inline size_t plait__away_queued(const plait__away *a) {
+  return atomic_load_explicit(&a->queued, memory_order_relaxed) +
+         plait__orders_bytes(a);
+}
 /* Sends what there is, with what the strand wants. */
 void plait__orders_send(plait__away *a);
 /* At home: does what the strand wants. */

@@ -112,6 +112,8 @@ void plait__away_on_eof(plait_reactor *r, plait__mail *mail, bool drop) {
   a->eof_due = a->phase == PLAIT__OPEN;
 }
 
+/* A write that was answered false since home said so is not there yet: home is
+ * asked again. */
 void plait__away_on_resume(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__away *a = plait_container_of(mail, plait__away, resume.mail);
   plait_protocol *p = plait__away_receiver(a);
@@ -119,6 +121,10 @@ void plait__away_on_resume(plait_reactor *r, plait__mail *mail, bool drop) {
   arrived(mail);
   if (a->phase != PLAIT__OPEN || !a->above || plait__away_departs(a))
     return;
+  if (plait__away_queued(a) > a->low) {
+    a->wants |= PLAIT__WANT_RESUME_WRITING;
+    return;
+  }
   a->above = false;
   if (p->ops->resume_writing == NULL)
     return;

@@ -252,6 +252,7 @@ static int away_equip(plait__away *a, plait__stream *s, plait_factory *factory,
     return PLAIT_ENOMEM;
   a->phase = PLAIT__OPEN;
   a->high = limits->high_bytes;
+  a->low = limits->low_bytes;
   a->lease_bytes_max = limits->lease_bytes_max;
   atomic_flag_clear(&a->descriptor);
   a->nudge.deliver = nudge_deliver;

@@ -13,18 +13,12 @@ static plait__away *away_of(const plait_transport *t) {
 
 /* ---- sending ------------------------------------------------------------- */
 
-/* All that was written and the system has not taken. */
-static size_t away_queued(const plait__away *a) {
-  return atomic_load_explicit(&a->queued, memory_order_relaxed) +
-         plait__orders_bytes(a);
-}
-
 /* plait_write()'s answer.  After a false home tells when the queue is low, even
  * if it never was high there. */
 static bool write_answer(plait__away *a) {
   if (a->phase != PLAIT__OPEN)
     return false;
-  if (away_queued(a) <= a->high)
+  if (plait__away_queued(a) <= a->high)
     return true;
   a->above = true;
   a->wants |= PLAIT__WANT_RESUME_WRITING;
@@ -37,7 +31,7 @@ bool plait__away_takes(plait__away *a) {
     return false;
   uint32_t limit =
       plait__factory_limits(a->head.protocol->factory)->queue_bytes_max;
-  if (limit == PLAIT_UNLIMITED || away_queued(a) <= limit)
+  if (limit == PLAIT_UNLIMITED || plait__away_queued(a) <= limit)
     return true;
   plait__away_fail(a, PLAIT_EQUEUE);
   return false;
@@ -79,7 +73,7 @@ int plait__away_write(plait_transport *t, const void *data, size_t len) {
   plait_slice v = {data, len};
   if (a->phase != PLAIT__OPEN || a->wr_end)
     return PLAIT_ECLOSED;
-  if (away_queued(a) > a->high)
+  if (plait__away_queued(a) > a->high)
     return PLAIT_EFULL;
   verb_writev(t, &v, 1);
   return 0;
@@ -220,7 +214,7 @@ static bool verb_paused(const plait_transport *t) {
 }
 
 static size_t verb_queued(const plait_transport *t) {
-  return away_queued(away_of(t));
+  return plait__away_queued(away_of(t));
 }
 
 /* Once lost is due, the stream rests. */
@@ -228,7 +222,7 @@ static size_t verb_unsent(const plait_transport *t) {
   const plait__away *a = away_of(t);
   size_t unsent = atomic_load(&a->on_way) + plait__orders_bytes(a);
   return a->lost_due ? unsent + (size_t)a->stream->unsent_bytes
-                     : away_queued(a);
+                     : plait__away_queued(a);
 }
 
 static void verb_set_timeout(plait_transport *t, uint32_t idle_ms) {
@@ -245,6 +239,7 @@ static void verb_set_watermarks(plait_transport *t, uint32_t high_bytes,
     return;
   plait__limits_fill_marks(&limits);
   a->high = limits.high_bytes;
+  a->low = limits.low_bytes;
   (void)plait__order(a, PLAIT__ORDER_WATERMARKS, limits.high_bytes,
                      limits.low_bytes);
 }
