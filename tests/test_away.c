@@ -2,6 +2,7 @@
 #include <check.h>
 #include <plait.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "support/require.h"
 #include "support/runtime.h"
@@ -42,6 +43,15 @@ static void server_lost(plait_protocol *p, int why) {
 
 static void (*on_resume)(plait_protocol *) = server_resume;
 
+static void join_both(void) {
+  int fds[2];
+  plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
+  require(plait_sim_pair(sim, fds) == 0 &&
+              plait_adopt(reactor, fds[0], &here) == 0 &&
+              plait_adopt(reactor, fds[1], &there) == 0,
+          "%s", plait_error_detail());
+}
+
 /* Runs a connection whose server's callbacks are on workers. */
 static void play(void (*data)(plait_protocol *, const uint8_t *, size_t)) {
   plait_protocol_ops ops = {.name = "server",
@@ -49,18 +59,13 @@ static void play(void (*data)(plait_protocol *, const uint8_t *, size_t)) {
                             .data_received = data,
                             .resume_writing = on_resume,
                             .connection_lost = server_lost};
-  int fds[2];
   resumed = done = 0;
   answer = reason = 1;
   here = (plait_factory){.protocol = &ops, .dispatch = PLAIT_ON_WORKERS};
   there = (plait_factory){.protocol = &client_ops};
-  sim_begin((plait_sim_options){.seed = (uint64_t)1});
+  sim_begin((plait_sim_options){.seed = 1});
   open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
-  plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
-  require(plait_sim_pair(sim, fds) == 0 &&
-              plait_adopt(reactor, fds[0], &here) == 0 &&
-              plait_adopt(reactor, fds[1], &there) == 0,
-          "%s", plait_error_detail());
+  join_both();
   require(plait_run(runtime) == 0, "%s", plait_error_detail());
   require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
   sim_end();
@@ -229,7 +234,6 @@ static const plait_protocol_ops held_ops = {.name = "held",
 /* When the grace is over, one of its callbacks has just begun, and all of them
  * in one job of the strand's. */
 START_TEST(a_callback_that_has_just_begun_is_not_stuck) {
-  int fds[2];
   reason = 1;
   held_got = 0;
   here = (plait_factory){.protocol = &held_ops, .dispatch = PLAIT_ON_WORKERS};
@@ -237,16 +241,77 @@ START_TEST(a_callback_that_has_just_begun_is_not_stuck) {
   sim_begin((plait_sim_options){.seed = 1});
   open_runtime_on(plait_sim_backend(sim),
                   (plait_runtime_options){.grace_ms = HELD_GRACE_MS});
-  plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
-  require(plait_sim_pair(sim, fds) == 0 &&
-              plait_adopt(reactor, fds[0], &here) == 0 &&
-              plait_adopt(reactor, fds[1], &there) == 0,
-          "%s", plait_error_detail());
+  join_both();
   ck_assert_int_eq(plait_run(runtime), 0);
   ck_assert_int_eq(reason, PLAIT_EDRAIN);
   ck_assert_uint_lt(held_got, HELD);
   require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
   sim_end();
+}
+END_TEST
+
+/* ---- a task that is gone at once ------------------------------------------*/
+
+enum { GONE = 0xa5 };
+
+static plait_task gone;
+static const plait_backend *driver; /* the simulator's */
+static bool submitting;
+
+/* Whoever is woken has done all of it when this returns. */
+static void wake_late(plait__worker *worker) {
+  driver->os->worker_wake(worker);
+  if (submitting)
+    plait_work_sleep_ms(1);
+}
+
+static void gone_work(plait_task *t) {
+  (void)t;
+}
+
+static void gone_done(plait_task *t, int status) {
+  answer = status;
+  memset(t, GONE, sizeof *t);
+}
+
+static void submit_what_goes(plait_protocol *p, const uint8_t *data,
+                             size_t len) {
+  (void)data, (void)len;
+  for (int i = 0; i < 2; i++) { /* the first one has a thread started */
+    gone = (plait_task){.work = gone_work, .done = gone_done};
+    answer = 1;
+    submitting = i == 1;
+    ck_assert_int_eq(plait_pool_submit(plait_runtime_pool(runtime), &gone), 0);
+    ck_assert(!submitting || answer == 0);
+    submitting = false;
+    plait_work_sleep_ms(1);
+  }
+  plait_close(p->transport);
+}
+
+static const plait_protocol_ops submit_ops = {.name = "submits",
+                                              .size = sizeof(plait_protocol),
+                                              .data_received =
+                                                  submit_what_goes};
+
+/* It may be done on its reactor, where |done| frees it, while the worker that
+ * submits it is still about to return. */
+START_TEST(a_task_is_not_touched_once_it_is_done) {
+  here = (plait_factory){.protocol = &submit_ops, .dispatch = PLAIT_ON_WORKERS};
+  there = (plait_factory){.protocol = &client_ops};
+  sim_begin((plait_sim_options){.seed = 1});
+  driver = plait_sim_backend(sim);
+  plait__os os = *driver->os;
+  plait_backend late = *driver;
+  os.worker_wake = wake_late;
+  late.os = &os;
+  open_runtime_on(&late, (plait_runtime_options){0});
+  join_both();
+  require(plait_run(runtime) == 0, "%s", plait_error_detail());
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+  for (size_t i = 0; i < sizeof gone; i++)
+    ck_assert_uint_eq(((const uint8_t *)&gone)[i], GONE);
 }
 END_TEST
 
@@ -394,7 +459,7 @@ static void disturb(void *arg) {
   (*(void (*const *)(void))arg)();
 }
 
-static void play_homeward(uint64_t seed, int deed) {
+static void play_homeward(uint64_t world, int deed) {
   int fds[2];
   plait_sim_thread *thread;
   void (*fn)(void) = deeds[deed].fn;
@@ -404,7 +469,7 @@ static void play_homeward(uint64_t seed, int deed) {
   here = (plait_factory){.protocol = &mover_ops, .dispatch = PLAIT_ON_WORKERS};
   there = (plait_factory){.protocol = &asker_ops};
   sim_begin((plait_sim_options){
-      .seed = seed, .switch_ppm = 300000, .wake_max_us = 40});
+      .seed = world, .switch_ppm = 300000, .wake_max_us = 40});
   open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
   plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
   require(plait_sim_pair(sim, fds) == 0 &&
@@ -449,6 +514,7 @@ int main(void) {
   tcase_add_test(tc, a_timed_task_takes_a_reactor);
   tcase_add_test(tc, a_deferred_task_that_works_is_not_cancelled);
   tcase_add_test(tc, a_callback_that_has_just_begun_is_not_stuck);
+  tcase_add_test(tc, a_task_is_not_touched_once_it_is_done);
   tcase_add_loop_test(tc, what_comes_meanwhile_is_not_lost, 0,
                       sizeof deeds / sizeof deeds[0]);
   suite_add_tcase(s, tc);

@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -254,65 +253,6 @@ START_TEST(test_switch_to_reactor) {
 }
 END_TEST
 
-/* ---- a task that is gone when its submission returns ---------------------- */
-
-enum { PAGE = 4096, LATE_US = 30000, TASKS_GONE = 2 };
-
-static const plait_backend *quick_driver;
-static unsigned gone;
-
-/* Who was woken has done it all, and its reactor too. */
-static void wake_late(plait__worker *worker) {
-  quick_driver->os->worker_wake(worker);
-  usleep(LATE_US);
-}
-
-static void nothing_work(plait_task *task) {
-  (void)task;
-}
-
-static void done_goes(plait_task *task, int status) {
-  require(status == 0, "%s", plait_strerror(status));
-  gone++;
-  munmap(task, PAGE);
-}
-
-static void submit_what_goes(plait_protocol *p, const uint8_t *data,
-                             size_t len) {
-  (void)data, (void)len;
-  for (int i = 0; i < TASKS_GONE; i++) {
-    plait_task *task = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    *task = (plait_task){.work = nothing_work, .done = done_goes};
-    require(plait_pool_submit(plait_runtime_pool(runtime), task) == 0, "%s",
-            plait_error_detail());
-    usleep(LATE_US); /* the thread that did it parks */
-  }
-  plait_close(p->transport);
-}
-
-static const plait_protocol_ops goes_ops = {.name = "goes",
-                                            .size = sizeof(plait_protocol),
-                                            .data_received = submit_what_goes};
-
-START_TEST(test_task_goes_at_once) {
-  plait_factory factory = {.protocol = &goes_ops, .dispatch = PLAIT_ON_WORKERS};
-  leak_begin(&leak);
-  quick_driver = leak_driver(&plait__uv_backend);
-  plait__os os = *quick_driver->os;
-  plait_backend driver = *quick_driver;
-  os.worker_wake = wake_late;
-  driver.os = &os;
-  open_runtime_on(&driver, (plait_runtime_options){0});
-  int fd = join(&factory, 0);
-  require(write(fd, "go", 2) == 2, "no write");
-  ck_assert_int_eq(plait_run(runtime), 0);
-  ck_assert_uint_eq(gone, TASKS_GONE);
-  close(fd);
-  close_runtime();
-}
-END_TEST
-
 int main(void) {
   Suite *suite = suite_create("workers");
   TCase *tc = tcase_create("workers");
@@ -320,7 +260,6 @@ int main(void) {
   tcase_add_test(tc, test_listens);
   tcase_add_test(tc, test_listens_and_connects);
   tcase_add_test(tc, test_switch_to_reactor);
-  tcase_add_test(tc, test_task_goes_at_once);
   suite_add_tcase(suite, tc);
   return run_suite(suite);
 }
