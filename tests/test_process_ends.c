@@ -98,9 +98,19 @@ START_TEST(test_close_at_once) {
 }
 END_TEST
 
+static sem_t late_began;
+
+static int spawn_told(const plait__spawn *spawn, plait__kid *ret,
+                      const char **ret_step) {
+  int code = plait__uv_backend.host->spawn(spawn, ret, ret_step);
+  sem_post(&late_began);
+  return code;
+}
+
+/* It runs, and this reactor has yet to hear. */
 static void close_late(plait_call *call, plait_protocol *p) {
   (void)call, (void)p;
-  usleep(100 * 1000); /* it runs meanwhile, and this reactor has yet to hear */
+  wait_for(&late_began);
   job_close(&job);
 }
 
@@ -118,13 +128,18 @@ static void look_soon(struct job *j) {
 /* Not in time to stop it: its input is closed all the same. */
 START_TEST(test_close_while_starting) {
   static plait_call call = {.run = close_late};
+  plait__host host = *plait__uv_backend.host;
+  plait_backend driver = plait__uv_backend;
+  host.spawn = spawn_told;
+  driver.host = &host;
+  sem_init(&late_began, 0, 0);
   act(CHILD("patient"));
   job.on_started = look_soon;
-  open_runtime((plait_runtime_options){0});
+  open_runtime_on(&driver, (plait_runtime_options){0});
   job_start(&job);
   plait_reactor_post(job.reactor, &call);
   ck_assert_int_eq(plait_run(runtime), 0);
-  close_runtime();
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
   job_expect(&job, PLAIT_PROCESS_SIGNALLED, SIGTERM, true);
 }
 END_TEST

@@ -425,10 +425,12 @@ END_TEST
 
 /* As if exec() had to wait for a disk, longer than plait_run() does. */
 static int late_pid;
+static sem_t late_begins, late_goes_on;
 
 static int spawn_late(const plait__spawn *spawn, plait__kid *ret,
                       const char **ret_step) {
-  usleep(1500 * 1000);
+  sem_post(&late_begins);
+  wait_for(&late_goes_on);
   int code = plait__uv_backend.host->spawn(spawn, ret, ret_step);
   late_pid = ret->pid;
   return code;
@@ -436,7 +438,7 @@ static int spawn_late(const plait__spawn *spawn, plait__kid *ret,
 
 static void stop_at_once(plait_call *call, plait_protocol *p) {
   (void)call, (void)p;
-  usleep(50 * 1000); /* its start begins meanwhile */
+  wait_for(&late_begins);
   plait_runtime_stop_now(runtime);
 }
 
@@ -448,14 +450,18 @@ START_TEST(test_late) {
   host = *driver.host;
   host.spawn = spawn_late;
   driver.host = &host;
+  sem_init(&late_begins, 0, 0);
+  sem_init(&late_goes_on, 0, 0);
   job = (struct job){
       .options = {.program = CHILD_PROGRAM, .argv = CHILD("patient")}};
   open_runtime_on(&driver, (plait_runtime_options){0});
   job_start(&job);
   plait_reactor_post(job.reactor, &stop);
   ck_assert_int_eq(plait_run(runtime), PLAIT_EBUSY);
+  ck_assert_int_eq(plait_runtime_free(runtime), PLAIT_EBUSY);
+  sem_post(&late_goes_on);
   while (plait_runtime_free(runtime) == PLAIT_EBUSY)
-    usleep(1000);
+    continue;
   ck_assert_int_gt(late_pid, 0);
   ck_assert_int_eq(waitpid(late_pid, NULL, 0), -1); /* it was reaped */
   ck_assert(!job.started && !job.ended);
