@@ -6,7 +6,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "support/require.h"
 #include "support/runtime.h"
@@ -222,6 +226,68 @@ START_TEST(test_close_sends) {
 }
 END_TEST
 
+/* A UNIX receiver that is slow: what it has no room for waits in the queue. */
+static int slow;
+static unsigned accepted, last_read;
+static plait_timer filler;
+
+static void read_all(void) {
+  uint32_t number;
+  while (recv(slow, &number, sizeof number, MSG_DONTWAIT) == sizeof number)
+    ck_assert_uint_eq(number, last_read++);
+}
+
+/* It leaves after the callback, so what is full is seen in the next. */
+static void fill_up(struct side *s) {
+  for (uint32_t i = 0; i < 64; i++, accepted++)
+    ck_assert_int_eq(
+        plait_datagram_send(s->socket, &accepted, sizeof accepted, NULL), 1);
+}
+
+/* The receiver has read, and nobody has told yet. */
+static void read_and_close(plait_timer *timer) {
+  if (plait_datagram_queued(client.socket) == 0) {
+    fill_up(&client);
+    return;
+  }
+  plait_timer_stop(timer);
+  read_all();
+  side_close(&client);
+}
+
+static void fill_and_close(struct side *s) {
+  fill_up(s);
+  plait_timer_init(&filler, NULL, read_and_close);
+  plait_timer_start(&filler, 1, 1);
+}
+
+START_TEST(test_close_offers_the_queue) {
+  char folder[] = "/tmp/plait-datagram-XXXXXX", endpoint[128];
+  struct sockaddr_un at = {.sun_family = AF_UNIX};
+  require(mkdtemp(folder) != NULL, "no folder");
+  snprintf(at.sun_path, sizeof at.sun_path, "%s/slow", folder);
+  snprintf(endpoint, sizeof endpoint, "unixgram:%s", at.sun_path);
+  slow = socket(AF_UNIX, SOCK_DGRAM, 0);
+  require(slow >= 0 && bind(slow, (struct sockaddr *)&at, sizeof at) == 0,
+          "no socket");
+  accepted = last_read = 0;
+  setup((plait_runtime_options){0});
+  client.begin = fill_and_close;
+  side_connect(&client, endpoint, NULL);
+  ck_assert_int_eq(plait_run(runtime), 0);
+  plait_datagram_port_close(client.port);
+  close_runtime();
+  unsigned before = last_read;
+  read_all();
+  close(slow);
+  unlink(at.sun_path);
+  rmdir(folder);
+  ck_assert_uint_gt(last_read, before);
+  ck_assert_uint_eq(client.dropped, accepted - last_read);
+  side_end(&client, "opened started stopped ended");
+}
+END_TEST
+
 /* From another thread of the program: there by post. */
 struct order {
   plait_call call;
@@ -413,6 +479,7 @@ int main(void) {
   tcase_add_test(tcase, test_grace_is_over);
   tcase_add_test(tcase, test_stop_now);
   tcase_add_test(tcase, test_close_sends);
+  tcase_add_test(tcase, test_close_offers_the_queue);
   tcase_add_test(tcase, test_post);
 #if PLAIT_DEBUG
   tcase_add_test_raise_signal(tcase, test_another_thread, SIGABRT);

@@ -519,45 +519,6 @@ START_TEST(test_full_queue) {
 }
 END_TEST
 
-/* The receiver has read, and nobody has told yet. */
-static void read_and_close(plait_timer *timer) {
-  if (plait_datagram_queued(client.socket) == 0) {
-    fill_up(&client);
-    return;
-  }
-  plait_timer_stop(timer);
-  read_all();
-  side_close(&client);
-}
-
-static void fill_and_close(struct side *s) {
-  fill_up(s);
-  plait_timer_init(&filler, NULL, read_and_close);
-  plait_timer_start(&filler, 1, 1);
-}
-
-START_TEST(test_close_offers_the_queue) {
-  struct sockaddr_un at;
-  char endpoint[320];
-  setup();
-  slow = open_slow(&at);
-  accepted = highs = refusals = last_read = 0;
-  client.begin = fill_and_close;
-  snprintf(endpoint, sizeof endpoint, "unixgram:%s", at.sun_path);
-  side_connect(&client, endpoint, NULL);
-  ck_assert_int_eq(plait_run(runtime), 0);
-  plait_datagram_port_close(client.port);
-  unsigned before = last_read;
-  read_all();
-  ck_assert_uint_gt(last_read, before);
-  ck_assert_uint_eq(client.dropped, accepted - last_read);
-  close(slow);
-  unlink(at.sun_path);
-  close_runtime();
-  side_end(&client, "opened started stopped ended");
-}
-END_TEST
-
 /* Without a peer of its own, whose queue is full is told so, and nobody waits
  * for it: others get what is theirs. */
 static void flood(struct side *s) {
@@ -616,7 +577,6 @@ int main(void) {
   tcase_add_test(tcase, test_broadcast);
   tcase_add_test(tcase, test_ports_that_cannot_be);
   tcase_add_test(tcase, test_full_queue);
-  tcase_add_test(tcase, test_close_offers_the_queue);
   tcase_add_test(tcase, test_full_receiver);
   suite_add_tcase(suite, tcase);
   int failed = run_suite(suite);
