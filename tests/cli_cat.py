@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tempfile
 import termios
+import time
 import unittest
 
 from peers import client, run
@@ -399,6 +400,27 @@ class Datagrams(unittest.TestCase):
                     got += data
                 self.assertEqual(peer.wait(), 0, peer.stderr())
             self.assertTrue(got == BIG[:3000000])
+
+    def test_slow_reader(self):
+        """While nobody reads it is not silent: nothing can come."""
+        path = os.path.join(self.folder.name, "sock")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.bind(path)
+            with cat(f"unixgram:{path}:bind={path}.mine",
+                     stdin=subprocess.PIPE, bufsize=0) as peer:
+                peer.stdin.write(b"question")
+                peer.stdin.close()
+                sock.recv(8)
+                sock.settimeout(1)
+                count = 0
+                with self.assertRaises(TimeoutError):
+                    while True:  # until nothing takes any more
+                        sock.sendto(b"x" * 1000, f"{path}.mine")
+                        count += 1
+                time.sleep(2)
+                self.assertIsNone(peer.process.poll())
+                self.assertEqual(len(peer.out.rest()), count * 1000)
+                self.assertEqual(peer.wait(), 0, peer.stderr())
 
     def test_refused(self):
         self.udp.close()

@@ -50,9 +50,15 @@ static void wait_for_silence(struct post *post) {
   plait_timer_start(&post->silence, SILENCE_MS, 0);
 }
 
+static bool is_busy(const struct post *post) {
+  return (post->socket != NULL && plait_datagram_queued(post->socket) > 0) ||
+         (post->stream != NULL && plait_transport_queued(post->stream) > 0);
+}
+
+/* Nothing comes while the stream has yet to take what came before. */
 static void fell_silent(plait_timer *timer) {
   struct post *post = plait_container_of(timer, struct post, silence);
-  if (post->socket != NULL && plait_datagram_queued(post->socket) > 0) {
+  if (is_busy(post)) {
     wait_for_silence(post);
   } else {
     end_both(post);
