@@ -177,6 +177,23 @@ START_TEST(test_no_pipes) {
 }
 END_TEST
 
+/* Standard error is one more unless it is among them. */
+START_TEST(test_many_descriptors) {
+  plait_process_fd fds[PLAIT_PROCESS_FDS_MAX];
+  for (unsigned i = 0; i < PLAIT_PROCESS_FDS_MAX; i++)
+    fds[i] = (plait_process_fd){3 - _i + (int)i, PLAIT_CHILD_NULL, 0};
+  begin(CHILD_PROGRAM, CHILD("descriptors"));
+  options.fds = fds;
+  options.fd_count = PLAIT_PROCESS_FDS_MAX;
+  play(1, 1);
+  if (_i == 0)
+    expect_failure(PLAIT_EINVAL, "spawn " CHILD_PROGRAM
+                                 ": 62 descriptors, with 2: at most 61");
+  else
+    ck_assert(server.end.how == PLAIT_PROCESS_EXITED);
+}
+END_TEST
+
 /* What it should inherit is not there: there is no child to tell of it. */
 START_TEST(test_no_descriptor) {
   static const plait_process_fd fds[] = {{5, PLAIT_CHILD_INHERITS, 1000000}};
@@ -242,6 +259,7 @@ int main(int argc, char **argv) {
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_stop);
   tcase_add_test(c, test_no_pipes);
+  tcase_add_loop_test(c, test_many_descriptors, 0, 2);
   tcase_add_test(c, test_no_descriptor);
   tcase_add_test(c, test_memory);
   suite_add_tcase(s, c);

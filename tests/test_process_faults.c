@@ -202,6 +202,7 @@ START_TEST(test_options) {
   static const plait_process_fd twice[] = {{4, PLAIT_CHILD_NULL, 0},
                                            {4, PLAIT_CHILD_NULL, 0}};
   static const plait_process_fd high[] = {{1024, PLAIT_CHILD_NULL, 0}};
+  static const plait_process_fd strange[] = {{4, (plait_process_fd_kind)9, 0}};
   static const plait_process_fd closed[] = {{4, PLAIT_CHILD_INHERITS, 999}};
   program(NULL);
   refused(PLAIT_EINVAL);
@@ -220,6 +221,10 @@ START_TEST(test_options) {
   job.options.fds = high;
   job.options.fd_count = 1;
   refused(PLAIT_EINVAL);
+  job.options.fds = strange;
+  refused(PLAIT_EINVAL);
+  ck_assert_str_eq(plait_error_detail(),
+                   "spawn /bin/true: descriptor 4: no such kind");
   job.options.fds = closed;
   refused(PLAIT_EBADF);
   job.options.fd_count = PLAIT_PROCESS_FDS_MAX + 1;

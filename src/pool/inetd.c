@@ -76,9 +76,14 @@ static int inetd_check(const plait_process_options *o) {
   for (unsigned i = 0; i < o->fd_count; i++)
     pipes |= o->fds[i].kind == PLAIT_CHILD_READS ||
              o->fds[i].kind == PLAIT_CHILD_WRITES;
-  if (pipes || o->fd_count >= PLAIT_PROCESS_FDS_MAX)
+  unsigned count = o->fd_count + !fds_have(o, 2);
+  if (pipes)
     return plait__fail(PLAIT_EINVAL, "spawn %s: no pipes behind a listener",
                        o->program);
+  if (count > PLAIT_PROCESS_FDS_MAX)
+    return plait__fail(PLAIT_EINVAL,
+                       "spawn %s: %u descriptors, with 2: at most %d",
+                       o->program, count, PLAIT_PROCESS_FDS_MAX);
   return 0;
 }
 

@@ -205,8 +205,10 @@ static int plan_given(plait__child *c, const char *program,
       [PLAIT_CHILD_READS] = PLAIT__SPAWN_READS,
       [PLAIT_CHILD_WRITES] = PLAIT__SPAWN_WRITES,
       [PLAIT_CHILD_INHERITS] = PLAIT__SPAWN_INHERITS};
-  if (given->number < 0 || given->number > PLAIT__CHILD_FDS_NUMBER ||
-      (unsigned)given->kind > PLAIT_CHILD_INHERITS)
+  if ((unsigned)given->kind > PLAIT_CHILD_INHERITS)
+    return plait__fail(PLAIT_EINVAL, "spawn %s: descriptor %d: no such kind",
+                       program, given->number);
+  if (given->number < 0 || given->number > PLAIT__CHILD_FDS_NUMBER)
     return plait__fail(PLAIT_EINVAL,
                        "spawn %s: descriptor %d: not from 0 to %d", program,
                        given->number, PLAIT__CHILD_FDS_NUMBER);
