@@ -21,16 +21,15 @@ void plait__attend_switch(plait__stream *s) {
   plait__deliver_made(s);
   if (s->leftover != NULL || s->rd_end)
     plait__stream_need(s, PLAIT__DUE_READ);
+  if (s->reactor->draining)
+    plait__stream_need(s, PLAIT__DUE_DRAIN);
 }
 
 static void attend_drain(plait__stream *s) {
   if (s->told_drain || s->phase != PLAIT__OPEN)
     return;
-  s->told_drain = true;
-  if (s->head.protocol->ops->draining != NULL)
-    plait__deliver_draining(s);
-  else
-    plait__closing(s, PLAIT__ON_CLOSE, 0);
+  s->told_drain = s->u.leaving == NULL; /* else who follows is told as well */
+  plait__deliver_draining(s);
 }
 
 /* Sends our end, if it was asked for and nothing waits before it. */

@@ -127,8 +127,12 @@ void plait__deliver_resume(plait__stream *s) {
 
 void plait__deliver_timed_out(plait__stream *s) {
   plait_protocol *p = receiver(s);
-  if (p == NULL || p->ops->timed_out == NULL)
+  if (p == NULL)
     return;
+  if (p->ops->timed_out == NULL) {
+    plait__closing(s, PLAIT__ON_CLOSE, PLAIT_ETIMEOUT);
+    return;
+  }
   check_order(s, p, "timed_out", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   p->ops->timed_out(p);
@@ -137,8 +141,12 @@ void plait__deliver_timed_out(plait__stream *s) {
 
 void plait__deliver_draining(plait__stream *s) {
   plait_protocol *p = receiver(s);
-  if (p == NULL || p->ops->draining == NULL)
+  if (p == NULL)
     return;
+  if (p->ops->draining == NULL) {
+    plait__closing(s, PLAIT__ON_CLOSE, 0);
+    return;
+  }
   check_order(s, p, "draining", PLAIT__STAGE_MADE, PLAIT__STAGE_EOF, 0);
   enter(s);
   p->ops->draining(p);

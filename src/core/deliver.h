@@ -10,6 +10,7 @@ void plait__deliver_data(plait__stream *s, const uint8_t *data, size_t len);
 bool plait__deliver_last_frame(plait__stream *s);
 void plait__deliver_eof(plait__stream *s);
 void plait__deliver_resume(plait__stream *s);
+/* Without a callback for it, these two close. */
 void plait__deliver_timed_out(plait__stream *s);
 void plait__deliver_draining(plait__stream *s);
 /* |p| is freed afterwards. */

@@ -37,10 +37,7 @@ static void idle_ring(plait__alarm *alarm) {
   }
   s->active_ms = plait__reactor_stamp(s->reactor);
   timeout_set(s, s->idle_ms, idle_ring);
-  if (s->head.protocol->ops->timed_out == NULL)
-    plait__closing(s, PLAIT__ON_CLOSE, PLAIT_ETIMEOUT);
-  else
-    plait__deliver_timed_out(s);
+  plait__deliver_timed_out(s);
   plait__attend(s);
 }
 

@@ -49,6 +49,8 @@ static void away_switch(plait__away *a) {
   } else if (a->homeward == PLAIT__HOMEWARD_NOT) {
     away_leave(a);
     plait__away_made(a);
+    if (a->drain_kept)
+      plait__away_drain(a);
   } else if (a->homeward == PLAIT__HOMEWARD_LEAVES &&
              plait__order(a, PLAIT__ORDER_HOME, 0, 0)) {
     a->homeward = PLAIT__HOMEWARD_ASKED;

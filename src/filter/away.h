@@ -172,6 +172,7 @@ static inline plait_protocol *plait__away_receiver(const plait__away *a) {
 }
 
 void plait__away_made(plait__away *a);
+void plait__away_drain(plait__away *a);
 void plait__away_data(plait__away *a, const uint8_t *data, size_t len);
 /* The peer's end: a frame that it completes, or the end itself. */
 void plait__away_eof(plait__away *a);

@@ -149,14 +149,11 @@ void plait__away_on_timed_out(plait_reactor *r, plait__mail *mail, bool drop) {
   leave(a);
 }
 
-void plait__away_on_draining(plait_reactor *r, plait__mail *mail, bool drop) {
-  plait__away *a = plait_container_of(mail, plait__away, draining.mail);
+/* Who follows the one that is told is told as well. */
+void plait__away_drain(plait__away *a) {
   plait_protocol *p = plait__away_receiver(a);
-  (void)r, (void)drop;
-  if (a->phase != PLAIT__OPEN)
-    return;
-  a->drain_kept = plait__away_departs(a);
-  if (a->drain_kept)
+  a->drain_kept = a->leaving != NULL;
+  if (a->phase != PLAIT__OPEN || plait__away_departs(a))
     return;
   if (p->ops->draining == NULL) {
     plait__away_close_now(a, 0);
@@ -165,6 +162,12 @@ void plait__away_on_draining(plait_reactor *r, plait__mail *mail, bool drop) {
   enter_any(a, p, "draining");
   p->ops->draining(p);
   leave(a);
+}
+
+void plait__away_on_draining(plait_reactor *r, plait__mail *mail, bool drop) {
+  plait__away *a = plait_container_of(mail, plait__away, draining.mail);
+  (void)r, (void)drop;
+  plait__away_drain(a);
 }
 
 void plait__away_on_close(plait_reactor *r, plait__mail *mail, bool drop) {

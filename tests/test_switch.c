@@ -1,0 +1,163 @@
+/* A switch waits for a task of the old instance: who gets what meanwhile. */
+#include <check.h>
+#include <plait.h>
+#include <stdlib.h>
+
+#include "support/require.h"
+#include "support/runtime.h"
+#include "support/sim_world.h"
+
+enum { WORK_MS = 100, IDLE_MS = 30 };
+
+static plait_task task;
+static unsigned drained, idled, made, done;
+static int reason;
+
+static void begin(void) {
+  drained = idled = made = done = 0;
+  reason = 1;
+  sim_begin((plait_sim_options){.seed = 1});
+  open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
+}
+
+/* Two connections that are each other's peer. */
+static void connect_two(plait_factory *a, plait_factory *b) {
+  int fds[2];
+  plait_reactor *reactor = plait_runtime_reactor(runtime, 0);
+  require(plait_sim_pair(sim, fds) == 0 &&
+              plait_adopt(reactor, fds[0], a) == 0 &&
+              plait_adopt(reactor, fds[1], b) == 0,
+          "%s", plait_error_detail());
+}
+
+static void end(void) {
+  ck_assert_int_eq(plait_run(runtime), 0);
+  require(plait_runtime_free(runtime) == 0, "%s", plait_error_detail());
+  sim_end();
+}
+
+static void work(plait_task *t) {
+  (void)t;
+  plait_work_sleep_ms(WORK_MS);
+}
+
+static void work_done(plait_task *t, int status) {
+  (void)t;
+  ck_assert_int_eq(status, 0);
+  ck_assert_uint_eq(made, 0);
+  done++;
+}
+
+static void defer(plait_protocol *p, plait_task *t) {
+  *t = (plait_task){.work = work, .done = work_done};
+  require(plait_defer(p->transport, t, 0) == 0, "%s", plait_error_detail());
+}
+
+static void client_made(plait_protocol *p) {
+  plait_write(p->transport, "go", 2);
+}
+
+static const plait_protocol_ops client_ops = {.name = "client",
+                                              .size = sizeof(plait_protocol),
+                                              .connection_made = client_made};
+
+/* ---- a stop, and a time-out ----------------------------------------------*/
+
+static void new_made(plait_protocol *p) {
+  (void)p;
+  made++;
+}
+
+static void count_drained(plait_protocol *p) {
+  (void)p;
+  drained++;
+}
+
+static void count_idled(plait_protocol *p) {
+  (void)p;
+  idled++;
+}
+
+static void close_drained(plait_protocol *p) {
+  ck_assert_uint_eq(made, 1);
+  plait_close_reason(p->transport, PLAIT_EBUSY);
+}
+
+static void lost(plait_protocol *p, int why) {
+  (void)p;
+  if (why != PLAIT_ESWITCHED)
+    reason = why;
+}
+
+static const plait_protocol_ops bare_ops = {.name = "new",
+                                            .size = sizeof(plait_protocol),
+                                            .connection_made = new_made,
+                                            .connection_lost = lost};
+
+static const plait_protocol_ops full_ops = {.name = "new",
+                                            .size = sizeof(plait_protocol),
+                                            .connection_made = new_made,
+                                            .timed_out = count_idled,
+                                            .draining = close_drained,
+                                            .connection_lost = lost};
+
+static const struct {
+  bool knows;                    /* the old one has the callback */
+  bool stops;                    /* or it is idle */
+  const plait_protocol_ops *ops; /* of the new one */
+  int reason;
+} cases[] = {{false, true, &full_ops, 0},
+             {true, true, &full_ops, PLAIT_EBUSY},
+             {true, true, &bare_ops, 0},
+             {false, false, &full_ops, PLAIT_ETIMEOUT},
+             {true, false, &bare_ops, PLAIT_ETIMEOUT}};
+
+static int which;
+
+static void switch_and_wait(plait_protocol *p, const uint8_t *data,
+                            size_t len) {
+  (void)data, (void)len;
+  defer(p, &task);
+  require(plait_switch_protocol(p->transport, cases[which].ops, NULL, 0) !=
+              NULL,
+          "no switch");
+  if (cases[which].stops)
+    plait_runtime_stop(runtime);
+  else
+    plait_transport_set_timeout(p->transport, IDLE_MS);
+}
+
+/* The old one hears of it, and if it says nothing to that it closes; else the
+ * new one is told of a stop, too. */
+START_TEST(the_old_one_answers) {
+  plait_protocol_ops ops = {.name = "old",
+                            .size = sizeof(plait_protocol),
+                            .data_received = switch_and_wait,
+                            .connection_lost = lost};
+  plait_factory client = {.protocol = &client_ops};
+  plait_factory server = {.protocol = &ops,
+                          .dispatch =
+                              _i % 2 ? PLAIT_ON_WORKERS : PLAIT_ON_REACTOR};
+  which = _i / 2;
+  if (cases[which].knows) {
+    ops.draining = count_drained;
+    ops.timed_out = count_idled;
+  }
+  begin();
+  connect_two(&client, &server);
+  end();
+  ck_assert_int_eq(reason, cases[which].reason);
+  ck_assert_uint_eq(drained, cases[which].knows && cases[which].stops);
+  ck_assert_uint_eq(idled > 0, cases[which].knows && !cases[which].stops);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("switch");
+  TCase *tc = tcase_create("switch");
+  tcase_set_timeout(tc, 60);
+  tcase_add_loop_test(tc, the_old_one_answers, 0,
+                      2 * sizeof cases / sizeof cases[0]);
+  suite_add_tcase(s, tc);
+  return run_suite(s);
+}
