@@ -9,12 +9,12 @@
 
 enum { WORK_MS = 100, IDLE_MS = 30 };
 
-static plait_task task;
-static unsigned drained, idled, made, done;
+static plait_task task, other;
+static unsigned drained, idled, made, rang, done;
 static int reason;
 
 static void begin(void) {
-  drained = idled = made = done = 0;
+  drained = idled = made = rang = done = 0;
   reason = 1;
   sim_begin((plait_sim_options){.seed = 1});
   open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
@@ -152,12 +152,59 @@ START_TEST(the_old_one_answers) {
 }
 END_TEST
 
+/* ---- on the way to the reactor -------------------------------------------*/
+
+static plait_timer timer;
+static unsigned tasks;
+
+static void timer_rings(plait_timer *t) {
+  (void)t;
+  ck_assert_uint_eq(made, 0);
+  rang++;
+}
+
+/* What it begins with its transport is its own. */
+static void leave_and_go_on(plait_protocol *p, const uint8_t *data,
+                            size_t len) {
+  (void)data, (void)len;
+  if (tasks == 2)
+    defer(p, &task);
+  require(plait_switch_to_reactor(p->transport, &bare_ops, NULL, 0) != NULL,
+          "no switch");
+  ck_assert_ptr_eq(plait_transport_protocol(p->transport), p);
+  plait_timer_init(&timer, p->transport, timer_rings);
+  plait_timer_start(&timer, WORK_MS / 2, 0);
+  defer(p, &other);
+  plait_transport_set_timeout(p->transport, 10 * WORK_MS);
+}
+
+static const plait_protocol_ops leaving_ops = {.name = "old",
+                                               .size = sizeof(plait_protocol),
+                                               .data_received = leave_and_go_on,
+                                               .connection_lost = lost};
+
+START_TEST(what_it_begins_is_its_own) {
+  plait_factory client = {.protocol = &client_ops};
+  plait_factory server = {.protocol = &leaving_ops,
+                          .dispatch = PLAIT_ON_WORKERS};
+  tasks = (unsigned)_i;
+  begin();
+  connect_two(&client, &server);
+  end();
+  ck_assert_uint_eq(done, tasks);
+  ck_assert_uint_eq(rang, 1);
+  ck_assert_uint_eq(made, 1);
+  ck_assert_int_eq(reason, PLAIT_ETIMEOUT);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("switch");
   TCase *tc = tcase_create("switch");
   tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, the_old_one_answers, 0,
                       2 * sizeof cases / sizeof cases[0]);
+  tcase_add_loop_test(tc, what_it_begins_is_its_own, 1, 3);
   suite_add_tcase(s, tc);
   return run_suite(s);
 }

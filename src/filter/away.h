@@ -87,6 +87,7 @@ struct plait__away {
 
   /* the strand's */
   plait_protocol *leaving;             /* switched away from, lost is due */
+  plait_protocol *follower;            /* on the reactor: nothing here is its */
   plait__mail *held_first, *held_last; /* leases held back */
   plait__lease *current;               /* in data_received */
   plait_slice view;                    /* what it was given */

@@ -32,7 +32,7 @@ static void calls_run(plait__stream *s, plait_call *call, bool drop) {
 static void home_take_over(plait__away *a) {
   plait__stream *s = a->stream;
   s->u.leaving = s->head.protocol;
-  s->head.protocol = a->head.protocol;
+  s->head.protocol = a->follower;
   s->paused = a->paused;
   s->held = false;
   s->above |= a->above;

@@ -147,7 +147,8 @@ static void verb_hold_data(plait_transport *t, bool hold) {
 
 static bool verb_stopped(const plait_transport *t, const plait_protocol *p) {
   const plait__away *a = away_of(t);
-  return t->protocol != p || a->phase != PLAIT__OPEN || a->paused || a->held;
+  return t->protocol != p || a->leaving != NULL || a->phase != PLAIT__OPEN ||
+         a->paused || a->held;
 }
 
 static void verb_unread(plait_transport *t, const uint8_t *data, size_t len) {
@@ -160,7 +161,8 @@ static void verb_unread(plait_transport *t, const uint8_t *data, size_t len) {
 
 static bool verb_switching_to(const plait_transport *t,
                               const plait_protocol *p) {
-  return t->protocol == p && away_of(t)->leaving != NULL;
+  const plait__away *a = away_of(t);
+  return t->protocol == p && a->leaving != NULL && a->leaving != p;
 }
 
 /* To an instance that is going to see |head|. */
@@ -179,23 +181,29 @@ static plait_protocol *away_switch(plait__away *a, plait_transport *head,
     return NULL;
   }
   a->leaving = old;
-  a->head.protocol = p;
   return p;
 }
 
 static plait_protocol *verb_switch_to(plait_transport *t,
                                       const plait_protocol_ops *ops,
                                       const uint8_t *rest, size_t len) {
-  return away_switch(away_of(t), t, ops, rest, len);
+  plait_protocol *p = away_switch(away_of(t), t, ops, rest, len);
+  if (p != NULL)
+    t->protocol = p;
+  return p;
 }
 
+/* The old one stays this transport's: timers, tasks and queries that are begun
+ * with it are not for an instance of another thread. */
 static plait_protocol *verb_switch_home(plait_transport *t,
                                         const plait_protocol_ops *ops,
                                         const uint8_t *rest, size_t len) {
   plait__away *a = away_of(t);
   plait_protocol *p = away_switch(a, &a->stream->head, ops, rest, len);
-  if (p != NULL)
+  if (p != NULL) {
+    a->follower = p;
     a->homeward = PLAIT__HOMEWARD_LEAVES;
+  }
   return p;
 }
 
