@@ -39,6 +39,12 @@ static void side_resume(plait_protocol *p) {
     plait_resume_reading(self->other->base.transport);
 }
 
+/* Until now resume_writing was its predecessor's, which may have waited for a
+ * task while the other side wrote, and was paused. */
+static void side_made(plait_protocol *p) {
+  side_resume(p);
+}
+
 static void side_eof(plait_protocol *p) {
   struct side *self = side_of(p);
   self->ended = true;
@@ -93,6 +99,7 @@ static void side_lost(plait_protocol *p, int reason) {
 static const plait_protocol_ops side_ops = {
     .name = "pipe",
     .size = PLAIT_INSTANCE(struct side, base),
+    .connection_made = side_made,
     .data_received = side_data,
     .eof_received = side_eof,
     .resume_writing = side_resume,

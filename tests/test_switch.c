@@ -7,7 +7,7 @@
 #include "support/runtime.h"
 #include "support/sim_world.h"
 
-enum { WORK_MS = 100, IDLE_MS = 30 };
+enum { WORK_MS = 100, IDLE_MS = 30, MUCH = 200000, TIMES = 20 };
 
 static plait_task task, other;
 static unsigned drained, idled, made, rang, done;
@@ -198,6 +198,66 @@ START_TEST(what_it_begins_is_its_own) {
 }
 END_TEST
 
+/* ---- a pipe --------------------------------------------------------------*/
+
+static plait_transport *front;
+static uint64_t got;
+
+static void front_made(plait_protocol *p) {
+  front = p->transport;
+  defer(p, &task);
+}
+
+static void back_made(plait_protocol *p) {
+  ck_assert_int_eq(plait_pipe(front, p->transport), 0);
+}
+
+static void source_made(plait_protocol *p) {
+  static const uint8_t bytes[MUCH];
+  for (int i = 0; i < TIMES; i++)
+    plait_write(p->transport, bytes, sizeof bytes);
+  plait_close(p->transport);
+}
+
+static void sink_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)p, (void)data;
+  got += len;
+}
+
+static const plait_protocol_ops front_ops = {.name = "front",
+                                             .size = sizeof(plait_protocol),
+                                             .connection_made = front_made};
+
+static const plait_protocol_ops back_ops = {.name = "back",
+                                            .size = sizeof(plait_protocol),
+                                            .connection_made = back_made};
+
+static const plait_protocol_ops source_ops = {.name = "source",
+                                              .size = sizeof(plait_protocol),
+                                              .connection_made = source_made};
+
+static const plait_protocol_ops sink_ops = {.name = "sink",
+                                            .size = sizeof(plait_protocol),
+                                            .data_received = sink_data,
+                                            .connection_lost = lost};
+
+/* What the source sends flows to the front while that waits: its queue is low
+ * again before its side is made. */
+START_TEST(a_pipe_goes_on) {
+  plait_factory factories[4] = {{.protocol = &front_ops},
+                                {.protocol = &sink_ops},
+                                {.protocol = &back_ops},
+                                {.protocol = &source_ops}};
+  got = 0;
+  begin();
+  connect_two(&factories[0], &factories[1]);
+  connect_two(&factories[2], &factories[3]);
+  end();
+  ck_assert_uint_eq(got, (uint64_t)TIMES * MUCH);
+  ck_assert_int_eq(reason, PLAIT_EOF);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("switch");
   TCase *tc = tcase_create("switch");
@@ -205,6 +265,7 @@ int main(void) {
   tcase_add_loop_test(tc, the_old_one_answers, 0,
                       2 * sizeof cases / sizeof cases[0]);
   tcase_add_loop_test(tc, what_it_begins_is_its_own, 1, 3);
+  tcase_add_test(tc, a_pipe_goes_on);
   suite_add_tcase(s, tc);
   return run_suite(s);
 }
