@@ -198,6 +198,79 @@ START_TEST(what_it_begins_is_its_own) {
 }
 END_TEST
 
+/* ---- one task after the other --------------------------------------------*/
+
+struct chain {
+  plait_protocol base;
+  plait_task tasks[3];
+  unsigned begun;
+};
+
+static bool switched_first;
+
+static void chain_go_on(struct chain *c);
+
+static struct chain *chain_of(plait_protocol *p) {
+  return (struct chain *)p;
+}
+
+/* It lies in the instance, which is there as long as that works. */
+static void chain_work(plait_task *t) {
+  work(t);
+  ck_assert_uint_eq(made, 0);
+}
+
+static void chain_done(plait_task *t, int status) {
+  struct chain *c = chain_of(t->owner);
+  work_done(t, status);
+  if (c->begun < 3)
+    chain_go_on(c);
+}
+
+static void chain_go_on(struct chain *c) {
+  plait_task *t = &c->tasks[c->begun++];
+  *t = (plait_task){.work = chain_work, .done = chain_done};
+  require(plait_defer(c->base.transport, t, 0) == 0, "%s",
+          plait_error_detail());
+}
+
+static void chain_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  struct chain *c = chain_of(p);
+  (void)data, (void)len;
+  if (!switched_first)
+    chain_go_on(c);
+  require(plait_switch_protocol(p->transport, &bare_ops, NULL, 0) != NULL,
+          "no switch");
+  chain_go_on(c);
+  plait_transport_set_timeout(p->transport, 10 * WORK_MS);
+}
+
+static void chain_lost(plait_protocol *p, int why) {
+  ck_assert_int_eq(why, PLAIT_ESWITCHED);
+  ck_assert_uint_eq(done, 3);
+  ck_assert_int_eq(plait_defer(p->transport, &other, 0), PLAIT_ECLOSED);
+}
+
+static const plait_protocol_ops chain_ops = {.name = "chain",
+                                             .size = sizeof(struct chain),
+                                             .data_received = chain_data,
+                                             .connection_lost = chain_lost};
+
+START_TEST(tasks_go_on_in_order) {
+  plait_factory client = {.protocol = &client_ops};
+  plait_factory server = {.protocol = &chain_ops,
+                          .dispatch =
+                              _i % 2 ? PLAIT_ON_WORKERS : PLAIT_ON_REACTOR};
+  switched_first = _i / 2;
+  begin();
+  connect_two(&client, &server);
+  end();
+  ck_assert_uint_eq(done, 3);
+  ck_assert_uint_eq(made, 1);
+  ck_assert_int_eq(reason, PLAIT_ETIMEOUT);
+}
+END_TEST
+
 /* ---- a pipe --------------------------------------------------------------*/
 
 static plait_transport *front;
@@ -265,6 +338,7 @@ int main(void) {
   tcase_add_loop_test(tc, the_old_one_answers, 0,
                       2 * sizeof cases / sizeof cases[0]);
   tcase_add_loop_test(tc, what_it_begins_is_its_own, 1, 3);
+  tcase_add_loop_test(tc, tasks_go_on_in_order, 0, 4);
   tcase_add_test(tc, a_pipe_goes_on);
   suite_add_tcase(s, tc);
   return run_suite(s);

@@ -119,7 +119,8 @@ enum { PLAIT_HOLD_READING = 1u };
  * When the connection is lost, its socket closes at once; a task that runs is
  * waited for and gets its |done|, then those that wait get
  * done(PLAIT_ECANCELED), then comes connection_lost.  After a switch of
- * protocols the old instance gets its connection_lost when its tasks are done.
+ * protocols the old instance gets its connection_lost when its tasks are done,
+ * with those that it defers until then.
  * So |task| may lie in the instance, and |work| may read what the connection's
  * callbacks leave alone meanwhile.
  *

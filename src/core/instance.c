@@ -83,14 +83,20 @@ void plait__detach(plait_protocol *p, plait__attached *a) {
   a->next = a->prev = NULL;
 }
 
+/* The list that is left hangs on a head of its own. */
 void plait__attached_end(plait_protocol *p) {
   plait__instance *header = plait__instance_of(p);
-  while (header->attached != NULL && header->attached != &over) {
-    plait__attached *a = header->attached;
+  plait__attached head = {.next = header->attached};
+  if (head.next == &over)
+    return;
+  if (head.next != NULL)
+    head.next->prev = &head;
+  header->attached = &over;
+  while (head.next != NULL) {
+    plait__attached *a = head.next;
     plait__detach(p, a);
     a->end(a);
   }
-  header->attached = &over;
 }
 
 bool plait__instance_waits(const plait_protocol *p) {

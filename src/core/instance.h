@@ -56,7 +56,7 @@ void plait__check_order(const plait__os *os, bool inside, plait_protocol *p,
  * connection_lost, unless it is detached before.  False: it has ended. */
 bool plait__attach(plait_protocol *p, plait__attached *a);
 void plait__detach(plait_protocol *p, plait__attached *a);
-/* Ends all of them, each detached first, and takes no more. */
+/* Takes no more, and ends all of them, each detached first. */
 void plait__attached_end(plait_protocol *p);
 
 /* Whether the end of |p| has to wait for something that is attached. */

@@ -65,6 +65,11 @@ static bool verb_switching_to(const plait_transport *t,
   return t->protocol == p && plait__stream_of(t)->u.leaving != NULL;
 }
 
+static plait_protocol *verb_receiver(const plait_transport *t) {
+  plait_protocol *leaving = plait__stream_of(t)->u.leaving;
+  return leaving != NULL ? leaving : t->protocol;
+}
+
 static plait_protocol *verb_switch_to(plait_transport *t,
                                       const plait_protocol_ops *ops,
                                       const uint8_t *rest, size_t len) {
@@ -216,6 +221,7 @@ const plait__transport_ops plait__stream_ops = {
     .fail = verb_fail,
     .gone = verb_gone,
     .switching_to = verb_switching_to,
+    .receiver = verb_receiver,
     .hold_data = verb_hold_data,
     .retain = verb_retain,
     .release = verb_release,

@@ -64,6 +64,9 @@ typedef struct plait__transport_ops {
   bool (*gone)(const plait_transport *t);
   /* Whether a switch to |p| is still to take effect. */
   bool (*switching_to)(const plait_transport *t, const plait_protocol *p);
+  /* The instance that gets what is no data: until a switch takes effect, the
+   * one that is switched away from. */
+  plait_protocol *(*receiver)(const plait_transport *t);
   /* Data and the end of input are held back, or no more. */
   void (*hold_data)(plait_transport *t, bool hold);
   /* connection_lost waits for the release.  Answers where jobs that run for the

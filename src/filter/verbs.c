@@ -165,6 +165,10 @@ static bool verb_switching_to(const plait_transport *t,
   return t->protocol == p && a->leaving != NULL && a->leaving != p;
 }
 
+static plait_protocol *verb_receiver(const plait_transport *t) {
+  return plait__away_receiver(away_of(t));
+}
+
 /* To an instance that is going to see |head|. */
 static plait_protocol *away_switch(plait__away *a, plait_transport *head,
                                    const plait_protocol_ops *ops,
@@ -368,6 +372,7 @@ const plait__transport_ops plait__away_ops = {
     .stopped = verb_stopped,
     .gone = verb_gone,
     .switching_to = verb_switching_to,
+    .receiver = verb_receiver,
     .hold_data = verb_hold_data,
     .retain = verb_retain,
     .release = verb_release,

@@ -1,5 +1,8 @@
 /* Tasks of a connection: one at a time, and in order.
  *
+ * Until a switch takes effect they are the old instance's, which waits for
+ * them: so the new one has none before it is made.
+ *
  * Each is attached to the instance whose it is, the newest first; while it
  * waits for the one before it, its job, which no lane has, links it to its
  * neighbours.  So nothing has to be allocated.  The one that is on its way
@@ -140,8 +143,8 @@ static int defer_push(plait_task *task, plait_task *before) {
 int plait_defer(plait_transport *t, plait_task *task, unsigned flags) {
   plait_reactor *r = plait__stream_of(t)->reactor;
   plait_pool *pool = plait_runtime_pool(r->runtime);
-  plait_protocol *p = t->protocol;
   plait__at_home(t, "plait_defer");
+  plait_protocol *p = t->ops->receiver(t);
   if (pool == NULL)
     return plait__fail(PLAIT_ENOMEM, "defer: out of memory");
   plait_task *before = defer_newest(p, 0);
