@@ -131,6 +131,21 @@ START_TEST(resumed_when_it_is_low) {
 }
 END_TEST
 
+/* ---- no memory for an abort ----------------------------------------------*/
+
+static void abort_without(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)data, (void)len;
+  plait_sim_fail_at(sim, 1);
+  plait_abort(p->transport);
+  plait_sim_fail_at(sim, 0);
+}
+
+START_TEST(an_abort_needs_no_memory) {
+  play(abort_without);
+  ck_assert_int_eq(reason, PLAIT_ECANCELED);
+}
+END_TEST
+
 /* ---- tasks ---------------------------------------------------------------*/
 
 static void task_work(plait_task *t) {
@@ -511,6 +526,7 @@ int main(void) {
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, no_resume_after_a_close);
   tcase_add_test(tc, resumed_when_it_is_low);
+  tcase_add_test(tc, an_abort_needs_no_memory);
   tcase_add_test(tc, a_timed_task_takes_a_reactor);
   tcase_add_test(tc, a_deferred_task_that_works_is_not_cancelled);
   tcase_add_test(tc, a_callback_that_has_just_begun_is_not_stuck);

@@ -133,6 +133,7 @@ struct plait__away {
 
   /* to home */
   plait__mail turn, nudge, fail, ack;
+  plait__closing_event fail_event;
   int fail_code;
 };
 
@@ -226,8 +227,7 @@ enum {
   PLAIT__ORDER_OWNED,
   PLAIT__ORDER_PASS, /* a descriptor, and bytes */
   PLAIT__ORDER_EOF,
-  PLAIT__ORDER_CLOSE, /* reason */
-  PLAIT__ORDER_ABORT,
+  PLAIT__ORDER_CLOSE,     /* reason */
   PLAIT__ORDER_TIMEOUT,   /* idle_ms */
   PLAIT__ORDER_CATCHES,   /* descriptors that may come */
   PLAIT__ORDER_HOME,      /* the connection comes home */

@@ -233,7 +233,7 @@ static void nudge_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
 static void fail_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__away *a = plait_container_of(mail, plait__away, fail);
   (void)r, (void)drop;
-  plait__closing(a->stream, PLAIT__ON_FAIL, a->fail_code);
+  plait__closing(a->stream, a->fail_event, a->fail_code);
 }
 
 /* ---- both halves --------------------------------------------------------- */

@@ -97,21 +97,25 @@ static void verb_close(plait_transport *t, int reason) {
   plait__away_close_now(away_of(t), reason);
 }
 
-static void verb_abort(plait_transport *t) {
-  plait__away *a = away_of(t);
-  if (a->phase == PLAIT__GONE)
-    return;
-  if (plait__order(a, PLAIT__ORDER_ABORT, 0, 0))
-    plait__away_gone(a);
-}
-
 /* It needs no memory: there may be none. */
-void plait__away_fail(plait__away *a, int code) {
+static void away_end(plait__away *a, plait__closing_event event, int code) {
   if (a->phase == PLAIT__GONE)
     return;
   plait__away_gone(a);
+  a->fail_event = event;
   a->fail_code = code;
   plait__reactor_mail(a->reactor, &a->fail);
+}
+
+/* It stays behind what was written. */
+static void verb_abort(plait_transport *t) {
+  plait__away *a = away_of(t);
+  plait__orders_send(a);
+  away_end(a, PLAIT__ON_ABORT, PLAIT_ECANCELED);
+}
+
+void plait__away_fail(plait__away *a, int code) {
+  away_end(a, PLAIT__ON_FAIL, code);
 }
 
 static void verb_fail(plait_transport *t, int code) {
