@@ -131,7 +131,7 @@ START_TEST(resumed_when_it_is_low) {
 }
 END_TEST
 
-/* ---- no memory for an abort ----------------------------------------------*/
+/* ---- no memory for an end ------------------------------------------------*/
 
 static void abort_without(plait_protocol *p, const uint8_t *data, size_t len) {
   (void)data, (void)len;
@@ -139,6 +139,19 @@ static void abort_without(plait_protocol *p, const uint8_t *data, size_t len) {
   plait_abort(p->transport);
   plait_sim_fail_at(sim, 0);
 }
+
+static void close_without(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)data, (void)len;
+  plait_sim_fail_at(sim, 1);
+  plait_close(p->transport);
+  plait_sim_fail_at(sim, 0);
+}
+
+START_TEST(a_close_needs_no_memory) {
+  play(close_without);
+  ck_assert_int_eq(reason, 0);
+}
+END_TEST
 
 START_TEST(an_abort_needs_no_memory) {
   play(abort_without);
@@ -526,6 +539,7 @@ int main(void) {
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, no_resume_after_a_close);
   tcase_add_test(tc, resumed_when_it_is_low);
+  tcase_add_test(tc, a_close_needs_no_memory);
   tcase_add_test(tc, an_abort_needs_no_memory);
   tcase_add_test(tc, a_timed_task_takes_a_reactor);
   tcase_add_test(tc, a_deferred_task_that_works_is_not_cancelled);

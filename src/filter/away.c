@@ -157,13 +157,15 @@ void plait__away_notify(plait__away *a, plait__notice *notice,
 
 /* ---- at home ------------------------------------------------------------- */
 
-/* In place of a worker: the connection has failed, so that nothing is left for
- * its callbacks but to hear of it. */
+/* In place of a worker: the connection has failed or is cut, so that nothing is
+ * left for its callbacks but to hear of it. */
 static void turn_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__away *a = plait_container_of(mail, plait__away, turn);
-  int code = a->dropped == PLAIT_ECANCELED ? PLAIT_EDRAIN : a->dropped;
   (void)r;
-  plait__closing(a->stream, PLAIT__ON_FAIL, code);
+  if (a->dropped == PLAIT_ECANCELED) /* as those that are cut on reactors */
+    plait__closing(a->stream, PLAIT__ON_ABORT, PLAIT_EDRAIN);
+  else
+    plait__closing(a->stream, PLAIT__ON_FAIL, a->dropped);
   if (a->phase != PLAIT__GONE)
     plait__away_gone(a);
   away_set_running(a);

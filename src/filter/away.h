@@ -132,7 +132,8 @@ struct plait__away {
   uint32_t lease_bytes_max;
 
   /* to home */
-  plait__mail turn, nudge, fail, ack;
+  plait__mail turn, nudge, closes, fail, ack;
+  int close_reason;
   plait__closing_event fail_event;
   int fail_code;
 };
@@ -227,7 +228,6 @@ enum {
   PLAIT__ORDER_OWNED,
   PLAIT__ORDER_PASS, /* a descriptor, and bytes */
   PLAIT__ORDER_EOF,
-  PLAIT__ORDER_CLOSE,     /* reason */
   PLAIT__ORDER_TIMEOUT,   /* idle_ms */
   PLAIT__ORDER_CATCHES,   /* descriptors that may come */
   PLAIT__ORDER_HOME,      /* the connection comes home */

@@ -230,6 +230,12 @@ static void nudge_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__home_grant(a);
 }
 
+static void close_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
+  plait__away *a = plait_container_of(mail, plait__away, closes);
+  (void)r, (void)drop;
+  plait__closing(a->stream, PLAIT__ON_CLOSE, a->close_reason);
+}
+
 static void fail_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
   plait__away *a = plait_container_of(mail, plait__away, fail);
   (void)r, (void)drop;
@@ -256,6 +262,7 @@ static int away_equip(plait__away *a, plait__stream *s, plait_factory *factory,
   a->lease_bytes_max = limits->lease_bytes_max;
   atomic_flag_clear(&a->descriptor);
   a->nudge.deliver = nudge_deliver;
+  a->closes.deliver = close_deliver;
   a->fail.deliver = fail_deliver;
   plait__away_init(a);
   a->job.name = ops->name;

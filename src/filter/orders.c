@@ -124,9 +124,6 @@ static void order_obey(plait__away *a, const order *o) {
   case PLAIT__ORDER_EOF:
     t->ops->write_eof(t);
     break;
-  case PLAIT__ORDER_CLOSE:
-    t->ops->close(t, (int)x);
-    break;
   case PLAIT__ORDER_TIMEOUT:
     t->ops->set_timeout(t, (uint32_t)x);
     break;

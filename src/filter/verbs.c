@@ -81,15 +81,17 @@ int plait__away_write(plait_transport *t, const void *data, size_t len) {
 
 /* ---- closing ------------------------------------------------------------- */
 
+/* It needs no memory, as those that follow: there may be none. */
 void plait__away_close_now(plait__away *a, int reason) {
   if (a->phase != PLAIT__OPEN)
     return;
   if ((reason == 0 || reason == PLAIT_EOF) && a->rd_told &&
       plait__instance_is_inside(a->head.protocol))
     reason = PLAIT_ETRUNCATED;
-  if (!plait__order(a, PLAIT__ORDER_CLOSE, reason, 0))
-    return;
+  plait__orders_send(a); /* it stays behind what was written */
   a->phase = PLAIT__FLUSHING;
+  a->close_reason = reason;
+  plait__reactor_mail(a->reactor, &a->closes);
   plait__away_drop_input(a);
 }
 
@@ -97,7 +99,6 @@ static void verb_close(plait_transport *t, int reason) {
   plait__away_close_now(away_of(t), reason);
 }
 
-/* It needs no memory: there may be none. */
 static void away_end(plait__away *a, plait__closing_event event, int code) {
   if (a->phase == PLAIT__GONE)
     return;
