@@ -162,6 +162,7 @@ class Programs(unittest.TestCase):
     def test_joins(self):
         for endpoints in (["stdio:", "process:/bin/cat"],
                           ["process:/bin/cat", "stdio:"],
+                          ["process:/bin/cat", "stdio"],
                           ["process:/bin/cat"]):
             with self.subTest(endpoints=endpoints):
                 self.assertTrue(self.talk(BIG, *endpoints) == (BIG, 0, ""))

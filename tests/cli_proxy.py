@@ -3,6 +3,7 @@ import contextlib
 import hashlib
 import os
 import random
+import select
 import signal
 import socket
 import struct
@@ -146,12 +147,14 @@ class Through(unittest.TestCase):
 
     def test_to_stdio_that_waits(self):
         """What is there before the first visitor is that one's."""
-        for _ in range(20):
-            with Program(PLAIT, "proxy", "tcp:0", "stdio:",
+        for stdio in ["stdio:"] * 20 + ["stdio"]:
+            with Program(PLAIT, "proxy", "tcp:0", stdio,
                          stdin=subprocess.PIPE, bufsize=0) as proxy:
                 proxy.stdin.write(b"early")
                 while not (line := proxy.stderr()):
                     self.assertIsNone(proxy.process.poll())
+                    self.assertEqual(select.select([proxy.out.fd], [], [], 0),
+                                     ([], [], []))
                 endpoint = line[len("listening on "):].rstrip()
                 with client.connect(endpoint) as sock:
                     self.assertEqual(sock.recv(5), b"early")

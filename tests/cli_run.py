@@ -77,6 +77,7 @@ class Usage(unittest.TestCase):
                       ["--listen", "tpc:0", "--", "cat"],
                       ["--listen", "udp:0", "--", "cat"],
                       ["--listen", "stdio:", "--", "cat"],
+                      ["--listen", "stdio", "--", "cat"],
                       ["--connections", "0", "--", "cat"],
                       ["--connections", "100001", "--", "cat"],
                       ["tcp:0", "--", "cat"]):

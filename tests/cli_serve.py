@@ -75,6 +75,7 @@ class Usage(unittest.TestCase):
     def test_malformed_endpoint(self):
         for endpoint, field in (("tpc:0", "tpc"), ("tcp:x", "x"),
                                 ("tcp:0:interfac=127.0.0.1", "interfac"),
+                                ("udp", "port: missing"),
                                 ("tcp:65536", "65536")):
             with self.subTest(endpoint=endpoint):
                 status, out, err = plait("serve", "echo", endpoint)
@@ -157,11 +158,14 @@ class Endpoints(unittest.TestCase):
         self.assertIn("fd:99", err)
 
     def test_stdio(self):
-        with Program(PLAIT, "serve", "echo", "stdio:", stdin=-1) as server:
-            server.stdin.write(b"hello")
-            server.stdin.close()
-            self.assertEqual(server.out.rest(), b"hello")
-            self.assertEqual(server.wait(), 0)
+        for endpoint in ("stdio:", "stdio"):
+            with self.subTest(endpoint=endpoint), \
+                    Program(PLAIT, "serve", "echo", endpoint,
+                            stdin=-1) as server:
+                server.stdin.write(b"hello")
+                server.stdin.close()
+                self.assertEqual(server.out.rest(), b"hello")
+                self.assertEqual(server.wait(), 0)
 
     def test_port_in_use(self):
         for reactors in ("1", "3"):

@@ -6,7 +6,6 @@
  * sent, but is not waited for: at once if it is a terminal, else when it was
  * silent for a while, both are closed. */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -46,7 +45,7 @@ static struct pair *pair_of(plait_joint *joint) {
 }
 
 static bool is_stdio(const struct side *side) {
-  return strncmp(side->endpoint, "stdio:", 6) == 0;
+  return endpoint_is(side->endpoint, "stdio");
 }
 
 /* How a program ended is in the detail. */

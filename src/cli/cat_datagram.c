@@ -4,7 +4,6 @@
  * A stream has ends and datagrams have none.  So when the stream has said all,
  * answers are waited for until nothing has come for a while. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
 
@@ -205,8 +204,7 @@ static void socket_failed(plait_datagram_factory *factory,
 /* ---- running ----------------------------------------------------------- */
 
 bool is_datagram_endpoint(const char *endpoint) {
-  return strncmp(endpoint, "udp:", 4) == 0 ||
-         strncmp(endpoint, "unixgram:", 9) == 0;
+  return endpoint_is(endpoint, "udp") || endpoint_is(endpoint, "unixgram");
 }
 
 static int post_run(struct post *post) {

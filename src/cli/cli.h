@@ -50,6 +50,9 @@ const char *option_connections(const char *text, void *unsigned_field);
 const char *option_endpoint(const char *text, void *string_field);
 const char *option_seconds(const char *text, void *uint32_ms_field);
 
+/* Whether |endpoint| is one of |type|, such as "stdio:" and "stdio". */
+bool endpoint_is(const char *endpoint, const char *type);
+
 /* What --delimiter has named so far: delimiter.c. */
 struct delimiters {
   size_t count, len[PLAIT_DELIMITERS_MAX];

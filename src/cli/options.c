@@ -89,6 +89,12 @@ const char *option_endpoint(const char *text, void *string_field) {
   return NULL;
 }
 
+/* A type ends in ':', or with the string. */
+bool endpoint_is(const char *endpoint, const char *type) {
+  size_t length = strcspn(endpoint, ":");
+  return length == strlen(type) && memcmp(endpoint, type, length) == 0;
+}
+
 const char *option_seconds(const char *text, void *uint32_ms_field) {
   static const char wanted[] = "a number of seconds from 0 to 4000000";
   uint32_t *field = uint32_ms_field;

@@ -136,12 +136,9 @@ static const struct command proxy_command = {
 
 /* ---- running ------------------------------------------------------------- */
 
-static bool is_stdio(const char *endpoint) {
-  return strncmp(endpoint, "stdio:", 6) == 0;
-}
-
 static bool by_stdio(const struct proxy *proxy) {
-  return is_stdio(proxy->listen) || is_stdio(proxy->connect);
+  return endpoint_is(proxy->listen, "stdio") ||
+         endpoint_is(proxy->connect, "stdio");
 }
 
 static void proxy_started(plait_factory *factory) {
@@ -162,12 +159,14 @@ static uint32_t visitors_max(void) {
                                     : (uint32_t)limit.rlim_cur / 4 + 1;
 }
 
-/* Whether CONNECT is an endpoint at all: by a runtime that never runs.  Standard
- * input would be read by that already, and the first visitor not get it. */
+/* Whether CONNECT is an endpoint at all: by a runtime that never runs.
+ * Standard input would be read by that already, and the first visitor not get
+ * it. */
 static int proxy_check(const struct proxy *proxy) {
   plait_factory factory = {.protocol = &visitor_ops};
   plait_runtime *runtime;
-  if (strcmp(proxy->connect, "stdio:") == 0) {
+  if (strcmp(proxy->connect, "stdio:") == 0 ||
+      strcmp(proxy->connect, "stdio") == 0) {
     return STATUS_DONE;
   }
   int code = plait_runtime_new(NULL, &runtime);

@@ -99,7 +99,7 @@ static int find_command(const char *name) {
 
 static int run_check(const struct runner *runner) {
   const char *name = runner->command.program;
-  if (strncmp(runner->options.listen, "stdio:", 6) == 0) {
+  if (endpoint_is(runner->options.listen, "stdio")) {
     return wrong_usage(&run_command, "stdio: is one connection, which COMMAND "
                                      "has without plait");
   }

@@ -136,9 +136,9 @@ static void serve_free(struct serving *serving) {
 }
 
 static bool is_datagram(const char *endpoint) {
-  static const char *const types[] = {"udp:", "udp6:", "unixgram:"};
+  static const char *const types[] = {"udp", "udp6", "unixgram"};
   for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-    if (strncmp(endpoint, types[i], strlen(types[i])) == 0) {
+    if (endpoint_is(endpoint, types[i])) {
       return true;
     }
   }
@@ -213,7 +213,7 @@ static int serve_groups(struct serving *serving, char **words, int count,
   for (int from = 0; from <= count;) {
     int to = from;
     while (to < count && strcmp(words[to], "+") != 0) {
-      serving->by_stdio |= strncmp(words[to], "stdio:", 6) == 0;
+      serving->by_stdio |= endpoint_is(words[to], "stdio");
       to++;
     }
     struct served *served = &serving->first[serving->count++];
