@@ -90,7 +90,7 @@ static void control_made(plait_protocol *p) {
 static void control_signal(struct control_channel *channel, int number) {
   if (plait_process_pid(channel->process) != 0)
     plait_process_signal(channel->process, number);
-  else
+  else if (channel->pending != CONTROL_KILL)
     channel->pending = number;
 }
 

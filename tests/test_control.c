@@ -106,6 +106,15 @@ START_TEST(test_kill_at_once) {
 }
 END_TEST
 
+/* A later TERM takes nothing back. */
+START_TEST(test_kill_and_term_at_once) {
+  begin("/bin/sleep", (const char *const[]){"sleep", "1000", NULL});
+  answer(NULL, "KILL\nTERM\n");
+  play();
+  ck_assert_str_eq(caller.got, "START\nEND KILL 9\n");
+}
+END_TEST
+
 START_TEST(test_abnormal) {
   begin("/bin/sh", SHELL("kill -SEGV $$"));
   play();
@@ -170,6 +179,7 @@ int main(void) {
   tcase_add_test(c, test_term);
   tcase_add_test(c, test_kill);
   tcase_add_test(c, test_kill_at_once);
+  tcase_add_test(c, test_kill_and_term_at_once);
   tcase_add_test(c, test_abnormal);
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_wrong);
