@@ -166,6 +166,23 @@ START_TEST(what_is_left_is_told) {
 }
 END_TEST
 
+/* What begin made is taken away again all the same. */
+START_TEST(a_world_that_cannot_be_is_told) {
+  plait_protocol_check c = {.factory = &site.factory,
+                            .input = eleven,
+                            .begin = count_begin,
+                            .end = count_end,
+                            .options.runtime.reactors = PLAIT_REACTORS_MAX + 1};
+  site = (struct site){.factory.protocol = &act_echo};
+  begun = ended = 0;
+  const char *wrong = plait_check_protocol(&c);
+  ck_assert_ptr_nonnull(wrong);
+  ck_assert_ptr_nonnull(strstr(wrong, ", the input whole: a test: "));
+  ck_assert_uint_eq(begun, 1);
+  ck_assert_uint_eq(ended, 1);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("kit_split");
   TCase *tc = tcase_create("kit_split");
@@ -178,6 +195,7 @@ int main(void) {
   tcase_add_test(tc, byte_by_byte_is_tried);
   tcase_add_test(tc, random_cuts_are_tried);
   tcase_add_test(tc, what_is_left_is_told);
+  tcase_add_test(tc, a_world_that_cannot_be_is_told);
   suite_add_tcase(s, tc);
   SRunner *runner = srunner_create(s);
   srunner_run_all(runner, CK_NORMAL);

@@ -157,9 +157,8 @@ static const char *split_run(struct split *s) {
   if (check->begin != NULL)
     check->begin(check->factory);
   const char *wrong = plait_test_new(&check->options, &test);
-  if (wrong != NULL)
-    return split_wrong(s, wrong);
-  wrong = split_free(s, test, split_talk(s, test));
+  wrong = wrong != NULL ? split_wrong(s, wrong)
+                        : split_free(s, test, split_talk(s, test));
   if (check->end != NULL)
     check->end(check->factory);
   return wrong;
