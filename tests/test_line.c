@@ -350,6 +350,20 @@ START_TEST(test_unfinished) {
 }
 END_TEST
 
+/* Raw bytes without a number are not a part of anything. */
+START_TEST(test_clear_in_raw) {
+  struct talker_subject *s = talker_open(&scenes[0]);
+  plait_line *line = line_in(s->fake);
+  plait_line_set_raw(line, 0);
+  talker_feed(s, (const uint8_t *)"a\n", 2);
+  plait_line_clear(line);
+  talker_feed(s, (const uint8_t *)"b\n!c\n", 5);
+  char *trace = talker_close(s);
+  ck_assert_str_eq(trace, "a\\nb\\n![c] lost(0)");
+  free(trace);
+}
+END_TEST
+
 START_TEST(test_raw_and_back_in_one_line) {
   talker_check_pausing(scenes[0], "back\nab\ncd\n", "[back][ab][cd] lost(0)");
 }
@@ -489,6 +503,7 @@ static Suite *line_suite(void) {
   tcase_add_test(raw, test_raw_ends_with_a_cr);
   tcase_add_loop_test(raw, test_raw_from_outside, 0, ENDINGS);
   tcase_add_test(raw, test_unfinished);
+  tcase_add_test(raw, test_clear_in_raw);
   tcase_add_test(raw, test_raw_and_back_in_one_line);
   tcase_add_test(raw, test_raw_from_the_start);
   tcase_add_test(raw, test_raw_is_in_place);

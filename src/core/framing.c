@@ -327,7 +327,8 @@ void plait_framing_skip(plait_framing *f) {
 
 void plait_framing_clear(plait_framing *f) {
   framing_reset(f);
-  f->in_raw = false;
+  if (f->raw_left != UINT64_MAX)
+    f->in_raw = false;
 }
 
 plait_slice plait_framing_rest(const plait_framing *f) {
