@@ -66,8 +66,18 @@ class Simulating(unittest.TestCase):
         words = last.split()[3:]
         self.assertEqual(sim(*words)[0], 1)
 
+    def test_numbers(self):
+        """The seed that was written, with zeros before it, too."""
+        most = 2**64 - 1
+        for word, seed in (("010", 10), ("0x10", 16), (str(most), most)):
+            with self.subTest(word=word):
+                told = json.loads(sim("pace", "--seed", word, "--set",
+                                      "messages=1", "--json")[1])
+                self.assertEqual((told["seed"], told["seeds"]), (seed, 1))
+
     def test_wrong_words(self):
         for words in ((), ("bell",), ("echo", "--seed", "x"),
+                      ("echo", "--seed", str(2**64)),
                       ("echo", "--set", "bell=1"), ("echo", "chat")):
             status, _, err = sim(*words)
             self.assertEqual(status, 2, words)

@@ -1,4 +1,5 @@
 /* plait sim: scenarios on the simulator, seed by seed. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,14 @@ struct sim_options {
 /* ---- options ----------------------------------------------------------------
  */
 
+/* Decimal, or hexadecimal behind 0x. */
 static const char *option_u64(const char *text, void *field) {
   char *end;
-  unsigned long long value = strtoull(text, &end, 0);
-  if (*text < '0' || *text > '9' || *end != '\0')
-    return "a number";
+  bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+  errno = 0;
+  unsigned long long value = strtoull(text, &end, hex ? 16 : 10);
+  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
+    return "a number of 64 bits at most";
   *(uint64_t *)field = value;
   return NULL;
 }
