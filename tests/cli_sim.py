@@ -36,6 +36,20 @@ class Simulating(unittest.TestCase):
         self.assertEqual((told["seeds"], told["failures"]), (30, 0))
         self.assertGreater(told["events"], 0)
 
+    def test_full_disk(self):
+        for words in (["sim", "echo"], ["sim", "echo", "--json"],
+                      ["sim", "--list"], ["sim", "echo", "--list"],
+                      ["sim", "--help"], ["serve", "--help"], ["--help"],
+                      ["--version"]):
+            with self.subTest(words=words), \
+                    open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([PLAIT, *words], text=True, check=False,
+                                      stdout=full, stderr=subprocess.PIPE,
+                                      timeout=run.DEADLINE_S)
+                self.assertEqual(
+                    (done.returncode, done.stderr),
+                    (1, "plait: standard output did not take all of it\n"))
+
     def test_processes_do_not_matter(self):
         one = json.loads(sim("echo", "--seeds", "40", "--jobs", "1",
                              "--json")[1])

@@ -252,7 +252,7 @@ int cat_main(int argc, char **argv) {
   int count;
   switch (options_parse(&cat_command, argc, argv, NULL, &count)) {
   case OPTIONS_HELP:
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   case OPTIONS_WRONG:
     return STATUS_USAGE;
   case OPTIONS_OK:

@@ -70,6 +70,10 @@ int wrong_usage(const struct command *command, const char *format, ...)
  * endpoint, else STATUS_FAILED. */
 int failed(int code);
 
+/* |status|, or STATUS_FAILED if standard output did not take what was printed
+ * there, which is said once. */
+int printed(int status);
+
 /* How many connections there were, for people: serve.c. */
 void say_stopped(plait_runtime *runtime);
 

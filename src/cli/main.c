@@ -78,11 +78,11 @@ int main(int argc, char **argv) {
   }
   if (is_any_of(word, "--help", "-h")) {
     fputs(overview, stdout);
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   }
   if (strcmp(word, "--version") == 0) {
     printf("plait %s\n", plait_version());
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   }
   return wrong_usage(&plait_command,
                      "no subcommand \"%s\": there are serve, cat, proxy, "

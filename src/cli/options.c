@@ -150,6 +150,16 @@ int failed(int code) {
   return code == PLAIT_EENDPOINT ? STATUS_USAGE : STATUS_FAILED;
 }
 
+int printed(int status) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) {
+    return status;
+  }
+  if (status == STATUS_DONE) {
+    fprintf(stderr, "plait: standard output did not take all of it\n");
+  }
+  return STATUS_FAILED;
+}
+
 static void print_help(const struct command *command) {
   printf("usage: plait %s %s\n\n%s", command->name, command->usage,
          command->help);

@@ -222,7 +222,7 @@ int proxy_main(int argc, char **argv) {
   int count;
   switch (options_parse(&proxy_command, argc, argv, &self.options, &count)) {
   case OPTIONS_HELP:
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   case OPTIONS_WRONG:
     return STATUS_USAGE;
   case OPTIONS_OK:

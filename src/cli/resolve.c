@@ -344,7 +344,7 @@ int resolve_main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   switch (options_parse(&resolve_command, argc, argv, &options, &r.count)) {
   case OPTIONS_HELP:
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   case OPTIONS_WRONG:
     return STATUS_USAGE;
   case OPTIONS_OK:

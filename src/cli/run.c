@@ -186,7 +186,7 @@ int run_main(int argc, char **argv) {
   int count, words = find_words(argc, argv);
   switch (options_parse(&run_command, words, argv, &runner.options, &count)) {
   case OPTIONS_HELP:
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   case OPTIONS_WRONG:
     return STATUS_USAGE;
   case OPTIONS_OK:

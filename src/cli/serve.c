@@ -342,7 +342,7 @@ int serve_main(int argc, char **argv) {
   int count;
   switch (options_parse(&serve_command, argc, argv, &options, &count)) {
   case OPTIONS_HELP:
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   case OPTIONS_WRONG:
     return STATUS_USAGE;
   case OPTIONS_OK:

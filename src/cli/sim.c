@@ -203,7 +203,7 @@ static int sim_run(struct sim_options *options) {
     sim_plan(&plan, order, least);
     sim_shrink(order, &plan, out);
   }
-  return result.failures == 0 ? STATUS_DONE : STATUS_FAILED;
+  return printed(result.failures == 0 ? STATUS_DONE : STATUS_FAILED);
 }
 
 int sim_main(int argc, char **argv) {
@@ -211,7 +211,7 @@ int sim_main(int argc, char **argv) {
   int count;
   switch (options_parse(&sim_command, argc, argv, &options, &count)) {
   case OPTIONS_HELP:
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   case OPTIONS_WRONG:
     return STATUS_USAGE;
   case OPTIONS_OK:
@@ -219,7 +219,7 @@ int sim_main(int argc, char **argv) {
   }
   if (count == 0 && options.list) {
     list_scenarios();
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   }
   if (count != 1)
     return wrong_usage(&sim_command,
@@ -230,7 +230,7 @@ int sim_main(int argc, char **argv) {
                        argv[0]);
   if (options.list) {
     print_plan(&options.order);
-    return STATUS_DONE;
+    return printed(STATUS_DONE);
   }
   if (options.order.jobs == 0) {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
