@@ -145,6 +145,24 @@ START_TEST(a_connection_ends_the_failures) {
 END_TEST
 
 /* Each of its allocations fails once, and costs one attempt or connection. */
+static void stop_seventh(struct journey *j, int reason) {
+  (void)reason;
+  if (j->failed == 7)
+    journey_stop(j);
+}
+
+/* Without a protocol there was no connection. */
+START_TEST(a_refusal_is_a_failure) {
+  struct journey j = {.reconnect = plain,
+                      .refuses = true,
+                      .on_failed = stop_seventh,
+                      .hosts = {{A4, 0, 0}}};
+  j.reconnect.retries = 1;
+  check(j, "0 look; 0 try " A4 "; 0 failed PLAIT_EPERM; 1000 look; 1000 try " A4
+           "; 1000 failed PLAIT_EPERM; 1000 stopped");
+}
+END_TEST
+
 START_TEST(out_of_memory_is_a_failure) {
   size_t n = 1;
   do {
@@ -285,6 +303,7 @@ static void add_connectors(Suite *s) {
   tcase_add_test(tc, healthy_lives);
   tcase_add_test(tc, healthy_is_10_s);
   tcase_add_test(tc, a_connection_ends_the_failures);
+  tcase_add_test(tc, a_refusal_is_a_failure);
   tcase_add_test(tc, out_of_memory_is_a_failure);
   tcase_add_test(tc, literals_reconnect);
   suite_add_tcase(s, tc);

@@ -275,7 +275,6 @@ static void connector_made(plait_connector *c, plait__stream *s,
                            const plait_address *peer) {
   c->state = CONNECTOR_OPENS;
   plait__reactor_unalarm(c->reactor, &c->alarm);
-  plait__backoff_made(&c->backoff);
   c->made_ms = plait__reactor_clock(c->reactor);
   if (plait__backoff_is_on(&c->backoff))
     connector_hold_on(c, s);
@@ -290,6 +289,7 @@ static void connector_made(plait_connector *c, plait__stream *s,
     connector_end(c);
   } else {
     c->state = CONNECTOR_CONNECTED;
+    plait__backoff_made(&c->backoff);
   }
 }
 
