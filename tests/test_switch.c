@@ -331,6 +331,73 @@ START_TEST(a_pipe_goes_on) {
 }
 END_TEST
 
+/* ---- an end that has come ------------------------------------------------*/
+
+enum { ANSWER = 100000 };
+
+static unsigned ended;
+
+static void asker_made(plait_protocol *p) {
+  client_made(p);
+  plait_write_eof(p->transport);
+}
+
+static const plait_protocol_ops asker_ops = {.name = "asker",
+                                             .size = sizeof(plait_protocol),
+                                             .connection_made = asker_made};
+
+/* The other reactor reads what the system has taken of it meanwhile: so that
+ * there is room, and that the peer has ended, is told as one. */
+static void answer_slowly(plait_protocol *p, const uint8_t *data, size_t len) {
+  static const uint8_t bytes[ANSWER];
+  (void)data, (void)len;
+  ck_assert(!plait_write(p->transport, bytes, sizeof bytes));
+  plait_sim_sleep_us(sim, WORK_MS * 1000);
+}
+
+static void ended_eof(plait_protocol *p) {
+  ck_assert_uint_eq(made, 1);
+  ended++;
+  plait_close_reason(p->transport, PLAIT_EBUSY);
+}
+
+static const plait_protocol_ops ended_ops = {.name = "new",
+                                             .size = sizeof(plait_protocol),
+                                             .connection_made = new_made,
+                                             .eof_received = ended_eof,
+                                             .connection_lost = lost};
+
+static void switch_resumed(plait_protocol *p) {
+  require(plait_switch_protocol(p->transport, &ended_ops, NULL, 0) != NULL,
+          "no switch");
+}
+
+static const plait_protocol_ops slow_ops = {.name = "old",
+                                            .size = sizeof(plait_protocol),
+                                            .data_received = answer_slowly,
+                                            .resume_writing = switch_resumed,
+                                            .connection_lost = lost};
+
+START_TEST(made_before_its_end) {
+  plait_factory client = {.protocol = &asker_ops};
+  plait_factory server = {.protocol = &slow_ops, .limits.high_bytes = 1024};
+  int fds[2];
+  made = ended = 0;
+  reason = 1;
+  sim_begin((plait_sim_options){.seed = 1});
+  open_runtime_on(plait_sim_backend(sim),
+                  (plait_runtime_options){.reactors = 2});
+  require(plait_sim_pair(sim, fds) == 0, "no pair");
+  for (unsigned i = 0; i < 2; i++)
+    require(plait_adopt(plait_runtime_reactor(runtime, i), fds[i],
+                        i == 0 ? &client : &server) == 0,
+            "%s", plait_error_detail());
+  end();
+  ck_assert_uint_eq(ended, 1);
+  ck_assert_int_eq(reason, PLAIT_EBUSY);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("switch");
   TCase *tc = tcase_create("switch");
@@ -340,6 +407,7 @@ int main(void) {
   tcase_add_loop_test(tc, what_it_begins_is_its_own, 1, 3);
   tcase_add_loop_test(tc, tasks_go_on_in_order, 0, 4);
   tcase_add_test(tc, a_pipe_goes_on);
+  tcase_add_test(tc, made_before_its_end);
   suite_add_tcase(s, tc);
   return run_suite(s);
 }

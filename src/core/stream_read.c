@@ -187,12 +187,14 @@ static void reread_end(plait__stream *s) {
     plait__stream_need(s, PLAIT__DUE_FLUSH);
 }
 
+/* The end waits for a switch that something else has caused just now: it is for
+ * the new instance, once that is made. */
 void plait__stream_reread(plait__stream *s) {
   if (s->phase != PLAIT__OPEN || plait__stream_stalled(s))
     return;
   if (s->leftover != NULL)
     reread_leftover(s);
-  else if (s->rd_end && !s->rd_told)
+  else if (s->rd_end && !s->rd_told && s->u.leaving == NULL)
     reread_end(s);
   if (s->phase == PLAIT__OPEN && !plait__stream_stalled(s) &&
       (s->leftover != NULL || (s->rd_end && !s->rd_told)))
