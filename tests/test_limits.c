@@ -212,6 +212,43 @@ START_TEST(marks_are_64_and_16_kib) {
 }
 END_TEST
 
+/* ---- who waits for room --------------------------------------------------*/
+
+static plait_call room_call;
+static int room_came; /* -1: with the end */
+
+static void wait_for_room(plait_protocol *p) {
+  plait_handle h = plait_transport_handle(p->transport);
+  room_came = 0;
+  ck_assert(plait_write(p->transport, bytes, 48 * KIB));
+  ck_assert_int_eq(plait_handle_when_writable(h, &room_call), 0);
+}
+
+static void room_run(plait_call *call, plait_protocol *p) {
+  (void)call;
+  room_came = p != NULL ? 1 : -1;
+  if (p != NULL)
+    ck_assert_uint_le(plait_transport_queued(p->transport), 16 * KIB);
+  if (p != NULL)
+    plait_close(p->transport);
+}
+
+static void waiter_made(plait_protocol *p) {
+  room_call.run = room_run;
+  wait_for_room(p);
+}
+
+static const plait_protocol_ops waiter_ops = {.name = "waiter",
+                                              .size = sizeof(plait_protocol),
+                                              .connection_made = waiter_made};
+
+/* What the same callback has written counts. */
+START_TEST(room_is_at_the_low_mark) {
+  play(&reader_ops, &waiter_ops, _i);
+  ck_assert_int_eq(room_came, 1);
+}
+END_TEST
+
 static void closer_data(plait_protocol *p, const uint8_t *data, size_t len) {
   (void)data, (void)len;
   plait_close(p->transport);
@@ -381,6 +418,7 @@ int main(void) {
   tcase_add_test(tc, a_queue_is_16_mib);
   tcase_add_test(tc, chunks_count_whole);
   tcase_add_test(tc, marks_are_64_and_16_kib);
+  tcase_add_loop_test(tc, room_is_at_the_low_mark, 0, 2);
   tcase_add_test(tc, discarded_are_256_kib);
   tcase_add_test(tc, a_late_reader_loses_nothing);
   tcase_add_test(tc, a_callback_sends_at_64_kib);

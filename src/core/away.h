@@ -47,5 +47,8 @@ void plait__away_close_socket(plait__stream *s, bool reset);
 plait_transport *plait__away_here(const plait__slot *slot);
 /* What plait_handle_write() does for it. */
 int plait__away_write(plait_transport *t, const void *data, size_t len);
+/* What was asked of it so far goes to its reactor now, ahead of what is mailed
+ * there next. */
+void plait__away_send(plait_transport *t);
 
 #endif

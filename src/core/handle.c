@@ -294,6 +294,9 @@ static int call_travel(plait_handle h, plait_call *call,
   int code = handle_enter(h, &use);
   if (code != 0)
     return code;
+  plait_transport *t = plait__away_here(use.slot);
+  if (t != NULL && deliver == writable_deliver)
+    plait__away_send(t); /* it is about what was written before it, too */
   if (handle_count(&use, h)) {
     call->target = h.id;
     call->own = use.own;

@@ -79,6 +79,10 @@ int plait__away_write(plait_transport *t, const void *data, size_t len) {
   return 0;
 }
 
+void plait__away_send(plait_transport *t) {
+  plait__orders_send(away_of(t));
+}
+
 /* ---- closing ------------------------------------------------------------- */
 
 /* It needs no memory, as those that follow: there may be none. */
