@@ -249,6 +249,57 @@ START_TEST(room_is_at_the_low_mark) {
 }
 END_TEST
 
+struct raiser {
+  plait_protocol base;
+  plait_timer timer;
+};
+
+/* Nobody reads: what is queued stays, and only the mark moves. */
+static void raiser_rings(plait_timer *timer) {
+  struct raiser *self = plait_container_of(timer, struct raiser, timer);
+  ck_assert_int_eq(room_came, 0);
+  plait_transport_set_watermarks(self->base.transport, 128 * KIB, 64 * KIB);
+  plait_transport_set_timeout(self->base.transport, 1000);
+}
+
+static void raised_run(plait_call *call, plait_protocol *p) {
+  (void)call;
+  room_came = p != NULL ? 1 : -1;
+}
+
+static void raiser_made(plait_protocol *p) {
+  struct raiser *self = (struct raiser *)p;
+  room_call.run = raised_run;
+  wait_for_room(p);
+  plait_timer_init(&self->timer, p->transport, raiser_rings);
+  plait_timer_start(&self->timer, 100, 0);
+}
+
+static void raiser_timed_out(plait_protocol *p) {
+  plait_abort(p->transport);
+}
+
+static const plait_protocol_ops raiser_ops = {.name = "raiser",
+                                              .size = sizeof(struct raiser),
+                                              .connection_made = raiser_made,
+                                              .timed_out = raiser_timed_out};
+
+static void pause_made(plait_protocol *p) {
+  plait_pause_reading(p->transport);
+  plait_transport_set_timeout(p->transport, 10000);
+}
+
+static const plait_protocol_ops pause_ops = {.name = "pause",
+                                             .size = sizeof(plait_protocol),
+                                             .connection_made = pause_made};
+
+/* The queue is at the mark, whichever of the two has moved. */
+START_TEST(a_raised_mark_makes_room) {
+  play(&pause_ops, &raiser_ops, _i);
+  ck_assert_int_eq(room_came, 1);
+}
+END_TEST
+
 static void closer_data(plait_protocol *p, const uint8_t *data, size_t len) {
   (void)data, (void)len;
   plait_close(p->transport);
@@ -419,6 +470,7 @@ int main(void) {
   tcase_add_test(tc, chunks_count_whole);
   tcase_add_test(tc, marks_are_64_and_16_kib);
   tcase_add_loop_test(tc, room_is_at_the_low_mark, 0, 2);
+  tcase_add_loop_test(tc, a_raised_mark_makes_room, 0, 2);
   tcase_add_test(tc, discarded_are_256_kib);
   tcase_add_test(tc, a_late_reader_loses_nothing);
   tcase_add_test(tc, a_callback_sends_at_64_kib);

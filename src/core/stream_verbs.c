@@ -135,7 +135,7 @@ static void verb_set_watermarks(plait_transport *t, uint32_t high_bytes,
   s->low = limits.low_bytes;
   s->tight = plait__stream_limits(s)->queue_bytes_max < s->high;
   plait__stream_publish(s);
-  if (s->above && s->queue.bytes <= s->low)
+  if (s->queue.bytes <= s->low && (s->above || s->waiters != NULL))
     plait__stream_need(s, PLAIT__DUE_RESUME);
 }
 
