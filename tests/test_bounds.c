@@ -4,6 +4,7 @@
 #include <check.h>
 #include <plait.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "support/require.h"
 #include "support/runtime.h"
@@ -111,6 +112,95 @@ START_TEST(starved_accepting_waits_longer) {
   }
   plait_reactor_get_stats(plait_runtime_reactor(runtime, 0), &stats);
   ck_assert_uint_eq(stats.accept_starved, STARVED + STARVED_AGAIN);
+  end();
+}
+END_TEST
+
+/* ---- a place that was not used -------------------------------------------*/
+
+enum { BUSY_MS = 100 };
+
+static plait_factory narrow;
+static int narrow_fd;
+static bool in_vain;
+
+static void narrow_made(plait_protocol *p) {
+  served++;
+  plait_listener_close(listener);
+  plait_close(p->transport);
+}
+
+static const plait_protocol_ops narrow_ops = {.name = "narrow",
+                                              .size = sizeof(plait_protocol),
+                                              .connection_made = narrow_made};
+
+static void patient_made(plait_protocol *p) {
+  plait_transport_set_timeout(p->transport, 10 * BUSY_MS);
+}
+
+static void patient_timed_out(plait_protocol *p) {
+  (void)p;
+  in_vain = true;
+  plait_runtime_stop_now(runtime);
+}
+
+static const plait_protocol_ops patient_ops = {.name = "patient",
+                                               .size = sizeof(plait_protocol),
+                                               .connection_made = patient_made,
+                                               .timed_out = patient_timed_out};
+
+static plait_factory patient = {.protocol = &patient_ops};
+
+/* Its peer's end is nothing to it, and no connection ends meanwhile. */
+static void idler_made(plait_protocol *p) {
+  plait_transport_set_timeout(p->transport, 100 * BUSY_MS);
+}
+
+static void idler_eof(plait_protocol *p) {
+  (void)p;
+}
+
+static const plait_protocol_ops idler_ops = {.name = "idler",
+                                             .size = sizeof(plait_protocol),
+                                             .connection_made = idler_made,
+                                             .eof_received = idler_eof};
+
+static plait_factory idler = {.protocol = &idler_ops};
+
+/* It takes the one place, and while it is on its way to this reactor somebody
+ * else comes; then there is no memory for it. */
+static void adopt_slowly(plait_call *call, plait_protocol *p) {
+  plait_connect_options options = {.reactor =
+                                       plait_runtime_reactor(runtime, 0)};
+  (void)call, (void)p;
+  require(
+      plait_adopt(plait_reactor_current(), narrow_fd, &narrow) == 0 &&
+          plait_connect(runtime, "unix:/narrow", &patient, &options, NULL) == 0,
+      "%s", plait_error_detail());
+  plait_sim_sleep_us(sim, BUSY_MS * 1000);
+  plait_sim_fail_at(sim, 2); /* behind the look for the peer's name */
+}
+
+START_TEST(a_place_comes_back) {
+  plait_call call = {.run = adopt_slowly};
+  int fds[2];
+  begin((plait_sim_options){0}, (plait_runtime_options){.reactors = 2});
+  served = 0;
+  in_vain = false;
+  narrow =
+      (plait_factory){.protocol = &narrow_ops, .limits.connections_max = 1};
+  require(
+      plait_listen(runtime, "unix:/narrow", &narrow, NULL, &listener) == 0 &&
+          plait_sim_pair(sim, fds) == 0 &&
+          plait_adopt(plait_runtime_reactor(runtime, 0), fds[0], &idler) == 0,
+      "%s", plait_error_detail());
+  narrow_fd = fds[1];
+  plait_reactor_post(plait_runtime_reactor(runtime, 1), &call);
+  plait_run(runtime);
+  require(strstr(plait_sim_failed(sim), "src/core/stream.c") != NULL, "%s",
+          plait_sim_failed(sim));
+  ck_assert(!in_vain);
+  ck_assert_uint_eq(served, 1);
   end();
 }
 END_TEST
@@ -486,6 +576,7 @@ int main(void) {
   TCase *tc = tcase_create("bounds");
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, starved_accepting_waits_longer);
+  tcase_add_test(tc, a_place_comes_back);
   tcase_add_test(tc, accepts_of_a_wake_up);
   tcase_add_test(tc, mail_of_a_turn);
   tcase_add_test(tc, mail_takes_time);

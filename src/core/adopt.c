@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/factory.h"
+#include "core/listener.h"
 #include "core/memory.h"
 #include "core/stream.h"
 
@@ -118,8 +119,10 @@ static copying *copying_new(plait_reactor *r) {
 void plait__adoption_end(plait__adoption *a, bool made) {
   plait_runtime *runtime = a->reactor->runtime;
   plait__adopter *adopter = a->adopter;
-  if (!made)
+  if (!made) { /* meanwhile an acceptor may have found no room */
     plait__factory_release(a->factory);
+    plait__acceptors_room(a->reactor);
+  }
   plait__free(a->reactor->os, a);
   if (adopter != NULL)
     adopter->over(adopter);
