@@ -533,6 +533,44 @@ START_TEST(what_comes_meanwhile_is_not_lost) {
 }
 END_TEST
 
+/* ---- ordered answers -----------------------------------------------------*/
+
+static plait_query questions[2];
+static unsigned answers;
+
+static void note_answer(plait_query *query, int code) {
+  ck_assert_int_eq(code, 0);
+  ck_assert_ptr_eq(query, &questions[answers++]);
+}
+
+static void ask_in_order(plait_query *query, plait_transport *owner) {
+  *query = (plait_query){
+      .name = "127.0.0.1", .ordered = true, .answered = note_answer};
+  require(plait_resolve(plait_runtime_resolver(runtime), owner, query) == 0,
+          "%s", plait_error_detail());
+}
+
+static void ask_second(plait_call *c, plait_protocol *p) {
+  (void)c, (void)p;
+  ask_in_order(&questions[1], NULL);
+}
+
+/* Its answer comes when it has returned, and the reactor's behind that. */
+static void ask_and_block(plait_protocol *p, const uint8_t *data, size_t len) {
+  static plait_call second = {.run = ask_second};
+  (void)data, (void)len;
+  ask_in_order(&questions[0], p->transport);
+  plait_reactor_post(plait_runtime_reactor(runtime, 0), &second);
+  plait_work_sleep_ms(SOME_MS);
+  plait_close(p->transport);
+}
+
+START_TEST(answers_are_in_order) {
+  play(ask_and_block);
+  ck_assert_uint_eq(answers, 2);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("away");
   TCase *tc = tcase_create("away");
@@ -547,6 +585,7 @@ int main(void) {
   tcase_add_test(tc, a_task_is_not_touched_once_it_is_done);
   tcase_add_loop_test(tc, what_comes_meanwhile_is_not_lost, 0,
                       sizeof deeds / sizeof deeds[0]);
+  tcase_add_test(tc, answers_are_in_order);
   suite_add_tcase(s, tc);
   return run_suite(s);
 }

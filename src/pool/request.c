@@ -85,12 +85,27 @@ void plait__request_tell(plait__request *request, int code) {
   query->answered(query, code);
 }
 
+static void told_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
+  plait__request *request = plait_container_of(mail, plait__request, answer);
+  plait__resolver_home *home = plait__resolver_home_of(request->resolver, r);
+  (void)drop;
+  if (home->on_strand == request)
+    home->on_strand = NULL;
+  plait__ordered_send(home);
+  plait__request_unref(request);
+}
+
 static void request_end(plait__request *request) {
   int code = request->code;
   if (code != PLAIT_ECLOSED && atomic_load(&request->cancelled))
     code = PLAIT_ECANCELED;
   plait__request_tell(request, code);
-  plait__request_unref(request);
+  if (!request->ordered || !request->away) {
+    plait__request_unref(request);
+    return;
+  }
+  request->answer.deliver = told_deliver; /* the next one waits for that */
+  plait__reactor_mail(request->reactor, &request->answer);
 }
 
 static void answer_deliver(plait_reactor *r, plait__mail *mail, bool drop) {
@@ -121,8 +136,15 @@ static void request_send(plait__request *request) {
   }
   request->call.run = call_run;
   request->call.drop = call_drop;
-  if (plait_handle_call(request->owner, &request->call) != 0)
-    plait__request_unref(request);
+  plait__resolver_home *home =
+      plait__resolver_home_of(request->resolver, request->reactor);
+  if (request->ordered && request->away)
+    home->on_strand = request;
+  if (plait_handle_call(request->owner, &request->call) == 0)
+    return;
+  if (home->on_strand == request)
+    home->on_strand = NULL;
+  plait__request_unref(request);
 }
 
 static void ordered_append(plait__request *request) {
@@ -135,9 +157,16 @@ static void ordered_append(plait__request *request) {
   home->ordered_last = request;
 }
 
-/* Sends what is ready at the head of the queue. */
-static void ordered_send(plait__resolver_home *home) {
-  while (home->ordered_first != NULL && home->ordered_first->ready) {
+/* Those of this reactor are answered in the order of their mail; one that goes
+ * to a strand is waited for, unless the grace is over. */
+static bool ordered_may_go(const plait__resolver_home *home) {
+  const plait__request *first = home->ordered_first;
+  return first != NULL && first->ready &&
+         (home->on_strand == NULL || atomic_load(&home->resolver->cut));
+}
+
+void plait__ordered_send(plait__resolver_home *home) {
+  while (ordered_may_go(home)) {
     plait__request *request = home->ordered_first;
     home->ordered_first = request->after;
     if (home->ordered_first == NULL)
@@ -224,7 +253,7 @@ void plait__request_done(plait__request *request, int code) {
     return;
   }
   request->ready = true;
-  ordered_send(home);
+  plait__ordered_send(home);
 }
 
 static void cancel_deliver(plait_reactor *r, plait__mail *mail, bool drop) {

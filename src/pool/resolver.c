@@ -19,6 +19,7 @@ static void home_cut(plait_reactor *r, plait__mail *mail, bool drop) {
   (void)drop;
   while (home->all != NULL)
     plait__request_done(home->all, PLAIT_ECANCELED);
+  plait__ordered_send(home);
   if (home->resolver->backend->cut != NULL)
     home->resolver->backend->cut(home->resolver, r);
   plait__runtime_unref(runtime);
@@ -181,8 +182,10 @@ static int query_send(plait_resolver *resolver, plait_reactor *r,
     plait__request_unref(request);
     return PLAIT_ECLOSED;
   }
-  if (owner != NULL)
+  if (owner != NULL) {
     request->owner = plait_transport_handle(owner);
+    request->away = plait_transport_on_workers(owner);
+  }
   query->request = request;
   request->query = query;
   request->begin.deliver = begin_deliver;

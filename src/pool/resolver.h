@@ -73,6 +73,7 @@ typedef struct plait__resolver_home {
   plait__lookup *lookups[PLAIT__LOOKUP_BUCKETS]; /* under way */
   plait__request *all;
   plait__request *ordered_first, *ordered_last; /* not answered yet */
+  plait__request *on_strand; /* ordered, and to be answered there */
   plait__mail cut;
   void *backend; /* the backend's */
 } plait__resolver_home;
@@ -104,6 +105,7 @@ struct plait__request {
   plait__request *all_next, *all_prev;
   plait__request *after; /* in the order of answers */
   bool linked, waits, ordered, ready;
+  bool away; /* its owner's callbacks run on workers */
   plait__alarm alarm;
 
   plait__mail begin, cancel, answer;
@@ -136,6 +138,8 @@ void plait__request_unref(plait__request *request);
 void plait__request_begin(plait__request *request);
 /* On its reactor: it is answered soon, with what its lookup found if 0. */
 void plait__request_done(plait__request *request, int code);
+/* On its reactor: sends what is ready at the head of the queue. */
+void plait__ordered_send(plait__resolver_home *home);
 /* Any thread: it is given up. */
 void plait__request_cancel(plait__request *request);
 /* In the serial context: its query is told, unless it has ended. */
