@@ -72,6 +72,14 @@ class FramedEcho(unittest.TestCase):
                     self.exchange(endpoint, good + encode(b"x" * (limit + 1))),
                     good)
 
+    def test_max_length_of_nothing(self):
+        for service in ("echo", "chat"):
+            with self.subTest(service=service):
+                status, out, err = run_program(PLAIT, "serve", service,
+                                               "tcp:0", "--max-length", "10")
+                self.assertEqual((status, out), (2, ""))
+                self.assertIn("--max-length is for echoes", err)
+
     def test_malformed(self):
         endpoint = self.service("netstring-echo")
         self.assertEqual(self.exchange(endpoint, b"1:a,03:abc,1:b,"), b"1:a,")

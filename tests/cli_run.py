@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 from peers import client, run
 from peers.program import PLAIT, Program, Reader, Serve
@@ -111,6 +112,18 @@ class Usage(unittest.TestCase):
             status, out, err = run_program(PLAIT, "run", "--", file.name)
         self.assertEqual((status, out), (1, ""))
         self.assertIn("permission denied", err)
+        self.assertEqual(run_program(PLAIT, "run", "--", "/tmp"),
+                         (1, "", "plait: run /tmp: permission denied\n"))
+
+    def test_not_to_be_run_on_the_path(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "tool"), "w"):
+                pass
+            path = f"{folder}:{os.environ['PATH']}"
+            with mock.patch.dict(os.environ, {"PATH": path}):
+                self.assertEqual(run_program(PLAIT, "run", "--", "tool"),
+                                 (1, "", "plait: run tool: "
+                                  "permission denied\n"))
 
 
 class Through(unittest.TestCase):

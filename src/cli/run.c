@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -70,6 +71,15 @@ static const struct command run_command = {
 
 /* ---- before there is a child --------------------------------------------- */
 
+/* 0, or why it cannot be run; a directory cannot, though it may be entered. */
+static int can_run(const char *path) {
+  struct stat file;
+  if (access(path, X_OK) != 0 || stat(path, &file) != 0) {
+    return -errno;
+  }
+  return S_ISREG(file.st_mode) ? 0 : -EACCES;
+}
+
 /* 0, or why |directory|/|name| cannot be run. */
 static int look_in(const char *directory, size_t len, const char *name) {
   char path[PATH_MAX];
@@ -78,7 +88,7 @@ static int look_in(const char *directory, size_t len, const char *name) {
   if (wanted < 0 || (size_t)wanted >= sizeof path) {
     return -ENAMETOOLONG;
   }
-  return access(path, X_OK) == 0 ? 0 : -errno;
+  return can_run(path);
 }
 
 /* A mistyped command is told before the first visitor comes.  What exec() says
@@ -87,11 +97,14 @@ static int find_command(const char *name) {
   const char *path = getenv("PATH");
   int code = -ENOENT;
   if (strchr(name, '/') != NULL) {
-    return access(name, X_OK) == 0 ? 0 : -errno;
+    return can_run(name);
   }
   while (path != NULL && name[0] != '\0' && code != 0) {
     size_t len = strcspn(path, ":");
-    code = look_in(len > 0 ? path : ".", len > 0 ? len : 1, name);
+    int found = look_in(len > 0 ? path : ".", len > 0 ? len : 1, name);
+    if (found != -ENOENT && found != -ENOTDIR) {
+      code = found; /* as exec() tells rather than that it is not there */
+    }
     path = path[len] == ':' ? path + len + 1 : NULL;
   }
   return code;

@@ -240,6 +240,18 @@ static int serve_check_delimiters(const struct serving *serving,
                             "among the services");
 }
 
+static int serve_check_length(const struct serving *serving, size_t length) {
+  bool used = length == 0;
+  for (int i = 0; i < serving->count; i++) {
+    const struct service *service = serving->first[i].service;
+    used |= service->datagrams == NULL && service->protocol != &chat.base;
+  }
+  return used ? STATUS_DONE
+              : wrong_usage(&serve_command,
+                            "--max-length is for echoes of lines and frames, "
+                            "none of which is among the services");
+}
+
 static int serve_check_workers(const struct serve_options *options) {
   return options->workers == 0 || options->dispatch == PLAIT_ON_WORKERS
              ? STATUS_DONE
@@ -355,6 +367,9 @@ int serve_main(int argc, char **argv) {
   }
   if (status == STATUS_DONE) {
     status = serve_check_delimiters(&serving, &options.delimiters);
+  }
+  if (status == STATUS_DONE) {
+    status = serve_check_length(&serving, options.frame_bytes_max);
   }
   if (status == STATUS_DONE) {
     status = serve(&serving, &options);

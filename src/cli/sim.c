@@ -165,13 +165,21 @@ static void print_text(const struct sim_options *options,
 /* ---- running
  * ------------------------------------------------------------------ */
 
+static bool sim_play(const struct sim_order *order, struct sim_result *ret,
+                     FILE *out, bool progress) {
+  bool ok = sim_batch(order, ret, out, progress);
+  if (!ok)
+    fputs("plait: sim: no process could be started\n", stderr);
+  return ok;
+}
+
 /* With --faults: as many runs as the world has calls that may fail. */
 static bool sim_count_faults(struct sim_order *order, FILE *out) {
   static struct sim_result result;
   struct sim_order once = *order;
   once.faults = false;
   once.seeds = 1;
-  if (!sim_batch(&once, &result, out, false) || result.failures > 0)
+  if (!sim_play(&once, &result, out, false) || result.failures > 0)
     return false;
   order->world = order->seed;
   order->seed = 1;
@@ -186,10 +194,8 @@ static int sim_run(struct sim_options *options) {
   if (order->faults && !sim_count_faults(order, out))
     return STATUS_FAILED;
   double start = seconds();
-  if (!sim_batch(order, &result, out, isatty(STDERR_FILENO) == 1)) {
-    fputs("plait: sim: no process could be started\n", stderr);
+  if (!sim_play(order, &result, out, isatty(STDERR_FILENO) == 1))
     return STATUS_FAILED;
-  }
   double took = seconds() - start;
   if (options->json)
     print_json(options, &result, took);
