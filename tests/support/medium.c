@@ -91,13 +91,13 @@ void medium_adopt(plait_reactor *reactor, int fd, plait_factory *factory) {
 
 /* Who writes to a pipe gets an error.  Who reads has no direction of its own
  * that were still open: so the end is one of both.  To a slave a terminal that
- * is gone is an error, too. */
+ * is gone is an error, too; while it goes, and is not yet hung up, an end. */
 const char *medium_gone(enum medium medium, bool server) {
   if (medium == (server ? MEDIUM_DOWN : MEDIUM_UP))
     return "EPIPE";
   if (medium == (server ? MEDIUM_UP : MEDIUM_DOWN))
     return "0";
   if (medium == (server ? MEDIUM_PTY_CLIENT : MEDIUM_PTY_SERVER))
-    return "ECONNRESET";
+    return "E*"; /* ECONNRESET, EOF */
   return "EOF";
 }
