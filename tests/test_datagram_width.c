@@ -13,7 +13,7 @@
 #include "support/side.h"
 #include "support/sim_world.h"
 
-enum { ANSWERS = 400, BURST = 64, WARM = 16 };
+enum { ANSWERS = 400, BURST = 128, WARM = 40 };
 
 static const plait__io *inner;
 static struct side server, client;

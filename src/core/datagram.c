@@ -190,7 +190,7 @@ unsigned plait__datagram_hand_on(plait_datagram *d, plait__packet *packet) {
 }
 
 /* Where one always comes by itself it is not worth its while to ask for a
- * second one each time: seven times of eight the next wake-up tells. */
+ * second one each time: but now and then the next wake-up tells. */
 static unsigned receive_width(const plait_datagram *d) {
   return d->alone > PLAIT__DATAGRAM_ALONE ? 1 : d->width;
 }
@@ -198,7 +198,7 @@ static unsigned receive_width(const plait_datagram *d) {
 /* One more came by itself. */
 static void receive_alone(plait_datagram *d) {
   d->width = PLAIT__DATAGRAMS;
-  if (++d->alone == 2 * PLAIT__DATAGRAM_ALONE)
+  if (++d->alone == PLAIT__DATAGRAM_ALONE + PLAIT__DATAGRAM_LOOK)
     d->alone = PLAIT__DATAGRAM_ALONE;
 }
 

@@ -28,6 +28,7 @@ enum {
   PLAIT__DATAGRAM_WIDTH = 4,     /* at first: 64 may come as one */
   PLAIT__DATAGRAMS = 32,         /* received at a time */
   PLAIT__DATAGRAM_ALONE = 8,     /* see |alone| */
+  PLAIT__DATAGRAM_LOOK = 32,     /* one wake-up of so many asks for more */
   PLAIT__DATAGRAM_BYTES = 65535, /* no datagram is longer */
   PLAIT__DATAGRAM_COST = 256,    /* what a queued one counts besides */
   PLAIT__POST_PACKETS = 64,      /* the outbox: datagrams, and bytes */

@@ -57,7 +57,8 @@ struct plait__loop {
   uv_check_t check;
   uv_prepare_t prepare;
   plait__uv_patience patience;
-  uv_idle_t idle;    /* active: the next poll does not wait */
+  uv_idle_t idle;    /* active: the next poll does not wait ... */
+  bool spins;        /* ... as it is known here */
   atomic_bool awake; /* it looks at |woken| before it waits: no poll has to be
                         ended */
   atomic_bool woken; /* a turn is due */

@@ -59,12 +59,15 @@ static void loop_on_prepare(uv_prepare_t *prepare) {
   if (!atomic_load(&loop->woken))
     plait__before_wait(loop->uv.data);
   if (!atomic_load(&loop->woken)) {
-    uv_idle_stop(&loop->idle);
+    if (loop->spins)
+      uv_idle_stop(&loop->idle);
+    loop->spins = false;
     return;
   }
   atomic_store(&loop->awake, true);
   loop_turn(loop);
   uv_idle_start(&loop->idle, loop_on_idle);
+  loop->spins = true;
 }
 
 static void loop_on_timer(uv_timer_t *timer);

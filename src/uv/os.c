@@ -10,8 +10,11 @@
 #include <sys/resource.h>
 #include <time.h>
 
+/* The clock that uv_now() is cut from; uv_hrtime() takes two calls more. */
 uint64_t plait__uv_now_ns(void) {
-  return uv_hrtime(); /* CLOCK_MONOTONIC, which uv_now() is cut from */
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 int64_t plait__uv_wall_s(void) {
