@@ -10,7 +10,6 @@ import struct
 import subprocess
 import tempfile
 import termios
-import time
 import unittest
 
 from peers import client, run
@@ -418,8 +417,8 @@ class Datagrams(unittest.TestCase):
                     while True:  # until nothing takes any more
                         sock.sendto(b"x" * 1000, f"{path}.mine")
                         count += 1
-                time.sleep(2)
-                self.assertIsNone(peer.process.poll())
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    peer.process.wait(2)  # as long as silence may be
                 self.assertEqual(len(peer.out.rest()), count * 1000)
                 self.assertEqual(peer.wait(), 0, peer.stderr())
 
