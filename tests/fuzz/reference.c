@@ -160,8 +160,12 @@ static void walk_between(struct walk *w) {
   struct fuzz_action action = w->scene->outside;
 
   if (action.verb == FUZZ_CLEAR) {
-    w->left.len = w->raw = 0;
-    w->skipping = w->raw_outside = false;
+    w->left.len = 0;
+    w->skipping = false;
+    if (w->raw_counted) {
+      w->raw = 0;
+      w->raw_outside = false;
+    }
   } else if (w->raw == 0 && action.verb == FUZZ_MAX) {
     walk_use(w, w->codec, action.bytes);
     w->stale = w->later.len == 0;

@@ -32,6 +32,7 @@ struct run {
   size_t max, received;
   size_t raw;       /* bytes of a run of raw bytes that are to come */
   bool raw_counted; /* by the loop, which goes back by itself */
+  bool raw_open;    /* set without a number: lasts until it goes back */
   bool raw_outside; /* set from outside: no action at its end */
   unsigned step, calls, paused;
 };
@@ -74,6 +75,7 @@ static void run_set_raw(struct run *run, struct fuzz_action action) {
   plait_framing_set_raw(run->framing, told);
   run->raw = action.bytes;
   run->raw_counted = action.verb == FUZZ_RAW;
+  run->raw_open = action.verb == FUZZ_RAW_OPEN;
 }
 
 /* Called between two pieces, perhaps with a part of a frame in the carry. */
@@ -84,8 +86,10 @@ static void run_act_outside(struct run *run) {
     return;
   if (action.verb == FUZZ_CLEAR) {
     plait_framing_clear(run->framing);
-    run->raw = 0;
-    run->raw_outside = false;
+    if (!run->raw_open) {
+      run->raw = 0;
+      run->raw_outside = false;
+    }
   } else if (run->raw == 0 && action.verb == FUZZ_MAX) {
     run_set_max(run, action.bytes);
   } else if (run->raw == 0) {
