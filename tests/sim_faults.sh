@@ -51,11 +51,30 @@ excused() {
   return 1
 }
 
+# allocations [FILE...] prints "FILE:FIRST FILE:LINE" for each line of each call:
+# compilers differ in which of them __LINE__ is.
+allocations() {
+  awk '
+    FNR == 1 { open = 0 }
+    !open && /plait__(z|re)?alloc\(/ && !/#define/ {
+      first = FILENAME ":" FNR
+      open = 1
+      sub(/.*plait__(z|re)?alloc/, "")
+      depth = 0
+    }
+    open {
+      print first, FILENAME ":" FNR
+      depth += gsub(/\(/, "") - gsub(/\)/, "")
+      open = depth > 0
+    }' "$@"
+}
+
 (
   cd "$top_srcdir" || exit 1
-  for folder in src/core src/pool src/filter src/endpoint protocols; do
-    grep -rnE 'plait__(z|re)?alloc\(' "$folder" --include='*.c' --include='*.h'
-  done | grep -v '#define' | sed 's/^\([^:]*:[0-9]*\):.*/alloc \1/'
+  # shellcheck disable=SC2046 # Names without spaces.
+  allocations $(find src/core src/pool src/filter src/endpoint protocols \
+    -name '*.[ch]') >"$work/lines"
+  sed 's/ .*//; s/^/alloc /' "$work/lines"
   grep -rhoE '(plait__sim_fails|os_start)\("[a-z]+\.[a-z_]+"' src/sim |
     sed 's/.*"\(.*\)"/\1/'
 ) | sort -u >"$work/all"
@@ -66,7 +85,10 @@ done <"$work/all"
 
 # Whether all have failed; the rest is in a file.
 all_failed() {
-  sort -u "$work/places" "$work/excused" | comm -13 - "$work/all" >"$work/rest"
+  awk 'NR == FNR { first[$2] = $1; next }
+    $2 in first { $2 = first[$2] }
+    { print }' "$work/lines" "$work/places" |
+    sort -u - "$work/excused" | comm -13 - "$work/all" >"$work/rest"
   [ ! -s "$work/rest" ]
 }
 
