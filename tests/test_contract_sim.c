@@ -158,6 +158,42 @@ START_TEST(timers_do_not_drift) {
 }
 END_TEST
 
+/* The first callback takes so long that some are missed: there is one for all
+ * of these, and then they come when they would have come. */
+enum { PERIOD_MS = 10, SLOW_MS = 95, PERIODS = 4 };
+
+static void check_period(struct spy *s) {
+  static const uint64_t after_ms[PERIODS] = {PERIOD_MS, PERIOD_MS + SLOW_MS,
+                                             11 * PERIOD_MS, 12 * PERIOD_MS};
+  static uint64_t start_ns;
+  unsigned i = s->count[SPY_TIMER] - 1;
+  if (i == 0)
+    start_ns = plait_sim_now_ns(sim) - PERIOD_MS * 1000000;
+  uint64_t ms = (plait_sim_now_ns(sim) - start_ns) / 1000000;
+  require(ms >= after_ms[i] && ms <= after_ms[i] + 2, "the %uth after %llu ms",
+          i + 1, (unsigned long long)ms);
+  if (i == 0)
+    plait_sim_sleep_us(sim, SLOW_MS * 1000);
+  else if (i == PERIODS - 1)
+    spy_close(s);
+}
+
+static void tick_often(struct spy *s) {
+  spy_start_timer(s, PERIOD_MS, PERIOD_MS);
+}
+
+START_TEST(missed_periods_are_skipped) {
+  sim_begin((plait_sim_options){0});
+  world_init(&world, &world_sim, MEDIUM_PAIR, 1);
+  on(&world.server, SPY_MADE, tick_often);
+  on(&world.server, SPY_TIMER, check_period);
+  world_play(&world);
+  world_expect(&world, "made timer timer timer timer lost(0)",
+               "made lost(EOF)");
+  sim_end();
+}
+END_TEST
+
 /* Begun at any part of a millisecond. */
 enum { ODD_US = 137, ODD_MS = 2, ODD_TIMERS = 100 };
 
@@ -373,6 +409,7 @@ static void add_time(Suite *s) {
   tcase_add_test(tc, linger_takes_2_s);
   tcase_add_test(tc, grace_takes_10_s);
   tcase_add_test(tc, timers_do_not_drift);
+  tcase_add_test(tc, missed_periods_are_skipped);
   tcase_add_test(tc, timers_are_never_early);
   tcase_add_test(tc, the_wall_clock_may_jump);
   suite_add_tcase(s, tc);

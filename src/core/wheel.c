@@ -93,7 +93,7 @@ void plait__wheel_set(plait__wheel *w, plait__alarm *alarm, uint64_t due_ms) {
 
 void plait__wheel_set_again(plait__wheel *w, plait__alarm *alarm,
                             uint64_t every_ms) {
-  uint64_t missed = (w->now_ms - alarm->due_ms) / every_ms;
+  uint64_t missed = (w->until_ms - alarm->due_ms) / every_ms;
   uint64_t later = (missed + 1) * every_ms;
   uint64_t due = alarm->due_ms + later;
   plait__wheel_set(w, alarm, due > later ? due : UINT64_MAX);
@@ -144,6 +144,7 @@ static void wheel_ring(plait__wheel *w) {
 }
 
 void plait__wheel_advance(plait__wheel *w, uint64_t now_ms) {
+  w->until_ms = now_ms;
   while (w->now_ms < now_ms) {
     uint64_t next = plait__wheel_next(w);
     if (next > now_ms) {

@@ -11,7 +11,8 @@ enum {
 };
 
 typedef struct plait__wheel {
-  uint64_t now_ms; /* every alarm due up to here was collected */
+  uint64_t now_ms;   /* every alarm due up to here was collected */
+  uint64_t until_ms; /* what advance() goes on to, which is the time */
   uint64_t used[PLAIT__WHEEL_LEVELS]; /* bit i: slot i is not empty */
   unsigned levels;                    /* bit i: used[i] is not 0 */
   plait__alarm *slots[PLAIT__WHEEL_LEVELS][PLAIT__WHEEL_SLOTS];
