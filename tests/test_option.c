@@ -1,5 +1,6 @@
 /* Socket options: what is set is what the system has, on reactors and on
  * workers, and what makes no sense is told in words. */
+#include <arpa/inet.h>
 #include <check.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -42,12 +43,15 @@ static void play(void) {
   ck_assert_uint_eq(looked, 1);
 }
 
+/* This host's for IPv6. */
+static struct in6_addr loopback;
+
 /* Two ends of a connection over |family|. */
 static void connect_over(int family, int *ret_fds) {
   struct sockaddr_storage sa = {.ss_family = (sa_family_t)family};
   socklen_t len = sizeof sa;
   if (family == AF_INET6)
-    ((struct sockaddr_in6 *)&sa)->sin6_addr = in6addr_loopback;
+    ((struct sockaddr_in6 *)&sa)->sin6_addr = loopback;
   else
     ((struct sockaddr_in *)&sa)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int listening = socket(family, SOCK_STREAM, 0);
@@ -208,7 +212,21 @@ START_TEST(test_tcp) {
 END_TEST
 
 START_TEST(test_tcp6) {
+  loopback = in6addr_loopback;
   play_over(AF_INET6, _i, of_tcp6);
+}
+END_TEST
+
+/* What is sent over IPv4 has that one's. */
+static void of_tcp6_over_4(plait_transport *t) {
+  of_tcp6(t);
+  number_is(t, PLAIT_OPTION_TOS, plait_option_number(16), IPPROTO_IP, IP_TOS,
+            16);
+}
+
+START_TEST(test_tcp6_over_4) {
+  inet_pton(AF_INET6, "::ffff:127.0.0.1", &loopback);
+  play_over(AF_INET6, _i, of_tcp6_over_4);
 }
 END_TEST
 
@@ -313,6 +331,7 @@ int main(void) {
   TCase *tc = tcase_create("option");
   tcase_add_loop_test(tc, test_tcp, 0, 2);
   tcase_add_loop_test(tc, test_tcp6, 0, 2);
+  tcase_add_loop_test(tc, test_tcp6_over_4, 0, 2);
   tcase_add_loop_test(tc, test_unix, 0, 2);
   tcase_add_loop_test(tc, test_refused, 0, 2);
   tcase_add_loop_test(tc, test_closed, 0, 2);

@@ -131,14 +131,18 @@ static int option_type(int fd, const option_row *o, plait_option_value *v) {
   return rc;
 }
 
-/* IPv6 has another one; a socket of it that speaks IPv4 has both. */
+/* IPv6 has another one; a socket of it that speaks IPv4 has both, and sends
+ * what that of IPv4 says. */
 static int option_tos(int fd, bool set, plait_option_value *v) {
   static const option_row six = {IPPROTO_IPV6, IPV6_TCLASS, 0};
   int domain = AF_INET;
   socklen_t len = sizeof domain;
   (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
   const option_row *four = &option_rows[PLAIT_OPTION_TOS];
-  return option_int(fd, domain == AF_INET6 ? &six : four, set, v);
+  if (domain != AF_INET6)
+    return option_int(fd, four, set, v);
+  int rc = option_int(fd, &six, set, v);
+  return rc || !set ? rc : option_int(fd, four, true, v);
 }
 
 int plait__uv_option(plait__socket *socket, bool set, plait_option option,
