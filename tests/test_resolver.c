@@ -197,6 +197,12 @@ static void start_wrong(plait_call *call, plait_protocol *p) {
                  (plait_query){.name = "::1", .service = "4294967376"},
                  NULL) == PLAIT_EINVAL,
           "a port above 65,535 is taken");
+  const char *ports[] = {" 80", "\t65616", "+80", "+65616", "-65456"};
+  for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
+    require(ask_as(&questions[0],
+                   (plait_query){.name = "::1", .service = ports[i]},
+                   NULL) == PLAIT_EINVAL,
+            "\"%s\" is taken", ports[i]);
 }
 
 START_TEST(test_wrong_questions) {

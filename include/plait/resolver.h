@@ -74,9 +74,10 @@ PLAIT_EXTERN plait_resolver *plait_runtime_resolver(plait_runtime *runtime);
  * in one of its callbacks.  0; PLAIT_EINVAL: elsewhere, or the name is empty,
  * longer than PLAIT_NAME_MAX, or has a part of more than 63 bytes or none, or
  * the address is no IP address, or the service is empty, longer than
- * PLAIT_NAME_MAX, or a number above 65,535; PLAIT_EFULL: 65,536 queries are
- * under way; PLAIT_ECANCELED: the grace is over; PLAIT_ECLOSED: |owner| is gone;
- * PLAIT_ENOMEM.  After a code the query is yours, and not answered. */
+ * PLAIT_NAME_MAX, begins with a blank or a sign, or is a number above 65,535;
+ * PLAIT_EFULL: 65,536 queries are under way; PLAIT_ECANCELED: the grace is
+ * over; PLAIT_ECLOSED: |owner| is gone; PLAIT_ENOMEM.  After a code the query
+ * is yours, and not answered. */
 PLAIT_EXTERN int plait_resolve(plait_resolver *resolver, plait_transport *owner,
                                plait_query *query);
 

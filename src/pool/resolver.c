@@ -120,11 +120,13 @@ static bool name_is_good(const char *name) {
   return part > 0 && len <= PLAIT_NAME_MAX;
 }
 
-/* A name, or a number of a port: the system takes 65,616 for 80. */
+/* A name, or a number of a port: the system takes 65,616 for 80, and looks for
+ * a number behind blanks and a sign, too. */
 static bool service_is_good(const char *service) {
   unsigned number = 0;
   size_t len = strlen(service);
-  if (len == 0 || len > PLAIT_NAME_MAX)
+  if (len == 0 || len > PLAIT_NAME_MAX || (unsigned char)*service <= ' ' ||
+      *service == '+' || *service == '-')
     return false;
   for (const char *c = service; number <= UINT16_MAX; c++) {
     if (*c < '0' || *c > '9')
