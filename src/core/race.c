@@ -148,14 +148,16 @@ static void race_win(plait__attempt *a) {
 }
 
 /* A connect to a port of this host that nobody listens on, out of the very port
- * that it was given itself: TCP makes a connection of that. */
+ * that it was given itself: TCP makes a connection of that.  The socket's own
+ * word for the peer counts: 0.0.0.0 and :: are this host, too. */
 static bool attempt_met_itself(const plait__attempt *a) {
   const plait__io *io = a->race->reactor->io;
-  plait_address local;
-  return a->peer.family != PLAIT_UNIX &&
-         io->names(io->fd(&a->stream->socket), false, &local) == 0 &&
-         local.port == a->peer.port && local.family == a->peer.family &&
-         memcmp(local.ip, a->peer.ip, sizeof local.ip) == 0;
+  int fd = io->fd(&a->stream->socket);
+  plait_address local, peer;
+  return a->peer.family != PLAIT_UNIX && io->names(fd, false, &local) == 0 &&
+         local.port == a->peer.port && io->names(fd, true, &peer) == 0 &&
+         local.family == peer.family &&
+         memcmp(local.ip, peer.ip, sizeof local.ip) == 0;
 }
 
 void plait__attempt_ready(plait__stream *s) {
