@@ -204,6 +204,35 @@ START_TEST(test_refused) {
 }
 END_TEST
 
+/* The other one is off already. */
+START_TEST(test_off_of_another) {
+  int other_outside, other_inside;
+  make_terminal(&other_outside, &other_inside);
+  open_runtime((plait_runtime_options){0});
+  raw(true);
+  ck_assert_int_eq(plait_terminal_raw(runtime, other_inside, false), 0);
+  ck_assert(is_raw());
+  close_runtime();
+  check_before();
+  close(other_outside);
+  close(other_inside);
+}
+END_TEST
+
+/* It is given back all the same. */
+START_TEST(test_closed_meanwhile) {
+  open_runtime((plait_runtime_options){0});
+  int copy = dup(inside);
+  require(plait_terminal_raw(runtime, copy, true) == 0, "%s",
+          plait_error_detail());
+  close(copy);
+  ck_assert(is_raw());
+  ck_assert_int_eq(plait_terminal_raw(runtime, copy, false), 0);
+  check_before();
+  close_runtime();
+}
+END_TEST
+
 START_TEST(test_size) {
   struct winsize size = {.ws_col = 132, .ws_row = 50};
   unsigned columns = 0, rows = 0;
@@ -229,6 +258,8 @@ int main(void) {
   tcase_add_loop_test(tc, test_killed, 0, 4);
   tcase_add_test(tc, test_killed_when_not_caught_any_more);
   tcase_add_test(tc, test_refused);
+  tcase_add_test(tc, test_off_of_another);
+  tcase_add_test(tc, test_closed_meanwhile);
   tcase_add_test(tc, test_size);
   suite_add_tcase(s, tc);
   return run_suite(s);

@@ -349,8 +349,9 @@ typedef struct plait__host {
   int (*signal_start)(plait__loop *loop, int number);
   void (*signal_stop)(plait__loop *loop, int number);
   /* Raw mode of the terminal |fd|, which is restored at exit(3) and before a
-   * signal ends the process, too; off: |fd| does not count.  PLAIT_ENOTSUP: it
-   * is none; PLAIT_EBUSY: another one is. */
+   * signal ends the process, too; off: of that which is raw, if |fd| is not
+   * open, or no terminal.  PLAIT_ENOTSUP: it is none; PLAIT_EBUSY: another one
+   * is raw, and stays so. */
   int (*terminal_raw)(int fd, bool on);
   int (*terminal_size)(int fd, unsigned *ret_columns, unsigned *ret_rows);
   /* Joins standard input and output to a stream socket by a thread that

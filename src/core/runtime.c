@@ -65,7 +65,6 @@ int plait_runtime_new(const plait_runtime_options *options,
     return plait__fail(PLAIT_ENOMEM, "runtime: out of memory");
   runtime->driver = o.backend;
   runtime->options = o;
-  runtime->raw_fd = -1;
   for (unsigned i = 0; i < n; i++) {
     int code = runtime_add_reactor(runtime, i);
     if (code != 0) {
@@ -123,8 +122,8 @@ int plait_runtime_free(plait_runtime *runtime) {
   const plait__os *os = runtime->driver->os;
   plait__workers *workers = atomic_load(&runtime->workers);
   atomic_store(&runtime->over, true);
-  if (runtime->raw_fd >= 0)
-    runtime->driver->host->terminal_raw(runtime->raw_fd, false);
+  if (runtime->raw) /* its descriptor may be closed, or another file's */
+    runtime->driver->host->terminal_raw(-1, false);
   /* First: threads' last acts are to mail a reactor. */
   if (workers != NULL)
     workers->close(workers);

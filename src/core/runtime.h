@@ -66,7 +66,7 @@ struct plait_runtime {
   _Atomic(const char *) stuck;       /* a job that did not return in time */
   uint64_t cut_ns;                   /* when the grace was over */
   _Atomic(plait__stdio *) stdio;
-  int raw_fd; /* the terminal that is to be given back, or -1 */
+  bool raw;                          /* a terminal is to be given back */
   plait_signal interrupt, terminate; /* with handle_signals */
   unsigned signals;                  /* of these that came */
   plait_reactor *reactors[];

@@ -14,9 +14,11 @@ static int terminal_fail(int code, int fd) {
 
 int plait_terminal_raw(plait_runtime *runtime, int fd, bool on) {
   int code = runtime->driver->host->terminal_raw(fd, on);
+  if (code == PLAIT_EBUSY && !on)
+    return 0; /* this one is off already */
   if (code != 0)
     return terminal_fail(code, fd);
-  runtime->raw_fd = on ? fd : -1;
+  runtime->raw = on;
   return 0;
 }
 

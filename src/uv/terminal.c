@@ -111,17 +111,24 @@ static void terminal_off(void) {
   (void)close(terminal_fd);
 }
 
-static int terminal_switch(int fd, bool on) {
+/* Whether |fd| is a terminal, and another one than that which is raw. */
+static bool terminal_is_another(int fd) {
   struct stat here, there;
+  return isatty(fd) && !fstat(fd, &here) && !fstat(terminal_fd, &there) &&
+         here.st_rdev != there.st_rdev;
+}
+
+static int terminal_switch(int fd, bool on) {
+  struct stat any;
   if (!atomic_load(&terminal_active))
     return on ? terminal_on(fd) : 0;
-  if (!on) {
-    terminal_off();
-    return 0;
-  }
-  if (fstat(fd, &here) || fstat(terminal_fd, &there))
+  if (on && fstat(fd, &any))
     return -errno;
-  return here.st_rdev == there.st_rdev ? 0 : PLAIT_EBUSY;
+  if (terminal_is_another(fd) || (on && !isatty(fd)))
+    return PLAIT_EBUSY;
+  if (!on)
+    terminal_off();
+  return 0;
 }
 
 int plait__uv_terminal_raw(int fd, bool on) {
