@@ -194,6 +194,8 @@ START_TEST(test_refused) {
                    PLAIT_EBUSY);
   ck_assert_ptr_nonnull(
       strstr(plait_error_detail(), "another one is in raw mode"));
+  ck_assert_int_eq(plait_terminal_raw(runtime, file, true), PLAIT_ENOTSUP);
+  ck_assert_int_eq(plait_terminal_raw(runtime, -1, true), PLAIT_EBADF);
   ck_assert_int_eq(plait_terminal_size(runtime, file, &columns, &rows),
                    PLAIT_ENOTSUP);
   close_runtime();

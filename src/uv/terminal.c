@@ -119,12 +119,13 @@ static bool terminal_is_another(int fd) {
 }
 
 static int terminal_switch(int fd, bool on) {
-  struct stat any;
+  struct termios now;
   if (!atomic_load(&terminal_active))
     return on ? terminal_on(fd) : 0;
-  if (on && fstat(fd, &any))
-    return -errno;
-  if (terminal_is_another(fd) || (on && !isatty(fd)))
+  int rc = on ? terminal_get(fd, &now) : 0;
+  if (rc)
+    return rc;
+  if (terminal_is_another(fd))
     return PLAIT_EBUSY;
   if (!on)
     terminal_off();
