@@ -221,6 +221,27 @@ START_TEST(test_off_of_another) {
 }
 END_TEST
 
+/* /dev/tty is the one that controls the process. */
+static void by_its_other_name(void) {
+  setsid();
+  require(ioctl(inside, TIOCSCTTY, 0) == 0, "it does not control");
+  int other = open("/dev/tty", O_RDWR);
+  require(plait_runtime_new(NULL, &runtime) == 0, "no runtime");
+  raw(true);
+  require(plait_terminal_raw(runtime, other, true) == 0, "%s",
+          plait_error_detail());
+  require(plait_terminal_raw(runtime, other, false) == 0, "%s",
+          plait_error_detail());
+  _exit(is_raw());
+}
+
+START_TEST(test_other_name) {
+  int status = status_of(by_its_other_name);
+  ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  check_before();
+}
+END_TEST
+
 /* It is given back all the same. */
 START_TEST(test_closed_meanwhile) {
   open_runtime((plait_runtime_options){0});
@@ -261,6 +282,7 @@ int main(void) {
   tcase_add_test(tc, test_killed_when_not_caught_any_more);
   tcase_add_test(tc, test_refused);
   tcase_add_test(tc, test_off_of_another);
+  tcase_add_test(tc, test_other_name);
   tcase_add_test(tc, test_closed_meanwhile);
   tcase_add_test(tc, test_size);
   suite_add_tcase(s, tc);

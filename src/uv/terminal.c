@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -111,11 +110,12 @@ static void terminal_off(void) {
   (void)close(terminal_fd);
 }
 
-/* Whether |fd| is a terminal, and another one than that which is raw. */
+/* Whether |fd| is a terminal, and another one than that which is raw.  The
+ * number of its device tells: that of the file is another for /dev/tty. */
 static bool terminal_is_another(int fd) {
-  struct stat here, there;
-  return isatty(fd) && !fstat(fd, &here) && !fstat(terminal_fd, &there) &&
-         here.st_rdev != there.st_rdev;
+  unsigned here, there;
+  return !ioctl(fd, TIOCGDEV, &here) && !ioctl(terminal_fd, TIOCGDEV, &there) &&
+         here != there;
 }
 
 static int terminal_switch(int fd, bool on) {
