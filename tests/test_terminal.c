@@ -180,6 +180,26 @@ START_TEST(test_killed_when_not_caught_any_more) {
 }
 END_TEST
 
+/* Nothing stays of what was there meanwhile. */
+static void catch_in_raw_mode(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  raw(true);
+  plait_signal_init(&caught, not_any_more);
+  require(plait_signal_start(&caught, SIGTERM) == 0, "%s",
+          plait_error_detail());
+  raw(false);
+  plait_signal_stop(&caught);
+}
+
+START_TEST(test_off_while_caught) {
+  signal(SIGTERM, SIG_DFL); /* Check has a handler */
+  open_runtime((plait_runtime_options){0});
+  ck_assert_int_eq(run(catch_in_raw_mode), 0);
+  ck_assert(is_default(SIGTERM));
+  close_runtime();
+}
+END_TEST
+
 /* ---- what is refused ----------------------------------------------------- */
 
 START_TEST(test_refused) {
@@ -280,6 +300,7 @@ int main(void) {
   tcase_add_test(tc, test_exit);
   tcase_add_loop_test(tc, test_killed, 0, 4);
   tcase_add_test(tc, test_killed_when_not_caught_any_more);
+  tcase_add_test(tc, test_off_while_caught);
   tcase_add_test(tc, test_refused);
   tcase_add_test(tc, test_off_of_another);
   tcase_add_test(tc, test_other_name);

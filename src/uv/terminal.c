@@ -62,10 +62,14 @@ static void terminal_handle(int number, void (*from)(int), void (*to)(int)) {
     sigaction(number, &action, NULL);
 }
 
+/* What signal.c puts back may be our handler, of a terminal that is not raw any
+ * more. */
 void plait__uv_terminal_guard(int number) {
+  bool active = atomic_load(&terminal_active);
   for (int i = 0; i < TERMINAL_SIGNALS; i++)
-    if (terminal_signals[i] == number && atomic_load(&terminal_active))
-      terminal_handle(number, SIG_DFL, terminal_on_signal);
+    if (terminal_signals[i] == number)
+      terminal_handle(number, active ? SIG_DFL : terminal_on_signal,
+                      active ? terminal_on_signal : SIG_DFL);
 }
 
 static void terminal_handle_all(void (*from)(int), void (*to)(int)) {
