@@ -1,6 +1,7 @@
 /* A runtime by itself: what its functions refuse, and the jar of a reactor. */
 #include <check.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,34 @@ START_TEST(test_activation_is_read_once) {
 }
 END_TEST
 
+/* Whoever has it, too, may shut it down: it is over, and nobody spins. */
+static int shared;
+
+static void shut_down(plait_call *call, plait_protocol *p) {
+  (void)call, (void)p;
+  require(shutdown(shared, SHUT_RD) == 0, "no shutdown");
+}
+
+START_TEST(test_shut_down_by_others) {
+  static const int families[] = {AF_INET, AF_UNIX};
+  plait_factory factory = {.protocol = &plait_discard};
+  struct sockaddr_storage any = {.ss_family = (sa_family_t)families[_i]};
+  char endpoint[32];
+  open_runtime((plait_runtime_options){0});
+  shared = socket(families[_i], SOCK_STREAM | SOCK_CLOEXEC, 0);
+  require(bind(shared, (void *)&any,
+               _i == 0 ? sizeof(struct sockaddr_in) : sizeof(sa_family_t)) ==
+                  0 &&
+              listen(shared, 1) == 0,
+          "no socket");
+  snprintf(endpoint, sizeof endpoint, "fd:%d", dup(shared));
+  ck_assert_int_eq(plait_listen(runtime, endpoint, &factory, NULL, NULL), 0);
+  ck_assert_int_eq(run(shut_down), 0);
+  close(shared);
+  close_runtime();
+}
+END_TEST
+
 /* A service manager has handed a socket to this process. */
 static int activated(const char *name, unsigned index, int *ret_fd,
                      const char **ret_step) {
@@ -266,6 +295,7 @@ int main(void) {
   tcase_add_test(tests, test_cookie_without_memory);
   tcase_add_test(tests, test_stopped_factories_leave_nothing);
   tcase_add_test(tests, test_drain_serves_the_backlog);
+  tcase_add_loop_test(tests, test_shut_down_by_others, 0, 2);
   tcase_add_test(tests, test_activation_is_read_once);
   tcase_add_test(tests, test_activated_is_closed_once);
   Suite *suite = suite_create("runtime");

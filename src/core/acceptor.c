@@ -22,6 +22,8 @@ typedef struct acceptor_gift {
   int fd;
 } acceptor_gift;
 
+static void acceptor_end(plait__acceptor *a);
+
 static plait__acceptor *acceptor_of(plait__socket *socket) {
   return plait_container_of(socket, plait__acceptor, socket);
 }
@@ -34,7 +36,7 @@ static void acceptor_listen(plait__acceptor *a) {
     atomic_fetch_sub(&a->reactor->runtime->hungry, 1);
   }
   plait__reactor_unalarm(a->reactor, &a->alarm);
-  a->reactor->io->interest(&a->socket, PLAIT__READABLE);
+  a->reactor->io->interest(&a->socket, PLAIT__READABLE | PLAIT__ALIVE);
 }
 
 static void acceptor_pause(plait__acceptor *a) {
@@ -163,7 +165,6 @@ static void acceptor_full(plait__acceptor *a) {
 
 static void acceptor_ready(plait__socket *socket, unsigned events) {
   plait__acceptor *a = acceptor_of(socket);
-  (void)events;
   for (int i = 0; i < PLAIT__ACCEPTS; i++) {
     int code = acceptor_one(a);
     if (code == PLAIT_ELIMIT)
@@ -171,7 +172,9 @@ static void acceptor_ready(plait__socket *socket, unsigned events) {
     else if (is_starvation(code))
       acceptor_starve(a);
     else if (code != PLAIT_EAGAIN)
-      continue; /* taken; or that one connection failed */
+      continue;                      /* taken; or that one connection failed */
+    else if (events & PLAIT__HANGUP) /* shut down by who has it, too */
+      acceptor_end(a);
     return;
   }
 }

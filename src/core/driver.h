@@ -27,9 +27,11 @@ typedef struct plait__stdio plait__stdio;   /* the backend's */
  * READABLE and WRITABLE are level-triggered.  ALIVE is for an owner that wants
  * neither: it is silent on data and on the peer's end and reports only that
  * both directions are gone (HANGUP, which comes for ever until the interest
- * becomes 0) or a reset (FAILED).  FAILED comes whatever the interest is, and
- * the backend has stopped watching: bytes that arrived before the failure are
- * still readable, so the owner reads until it gets the error. */
+ * becomes 0) or a reset (FAILED); or, along with READABLE, for a listening
+ * socket, of which HANGUP says that it was shut down.  FAILED comes whatever
+ * the interest is, and the backend has stopped watching: bytes that arrived
+ * before the failure are still readable, so the owner reads until it gets the
+ * error. */
 enum {
   PLAIT__READABLE = 1u << 0,
   PLAIT__WRITABLE = 1u << 1,

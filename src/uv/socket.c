@@ -20,6 +20,7 @@
 _Static_assert(sizeof(plait__uv_socket) <= 24, "sockets must stay small");
 _Static_assert((int)PLAIT__READABLE == (int)UV_READABLE, "used as libuv's");
 _Static_assert((int)PLAIT__WRITABLE == (int)UV_WRITABLE, "used as libuv's");
+_Static_assert((int)PLAIT__ALIVE == (int)UV_DISCONNECT, "used as libuv's");
 
 /* An urgent byte lies ahead, which nobody here reads.  Takes it out, or
  * EPOLLPRI would come for ever. */
@@ -75,11 +76,9 @@ int plait__uv_fd(const plait__socket *socket) {
 
 void plait__uv_interest(plait__socket *socket, unsigned interest) {
   plait__uv_socket *s = plait__uv_socket_of(socket);
-  /* Reading or writing notices all that ALIVE would, and urgent data is no
-   * event to them. */
-  unsigned wanted = interest & (PLAIT__READABLE | PLAIT__WRITABLE);
-  if (!wanted)
-    wanted = interest & PLAIT__ALIVE;
+  /* Along with another, ALIVE is UV_DISCONNECT. */
+  unsigned wanted =
+      interest & (PLAIT__READABLE | PLAIT__WRITABLE | PLAIT__ALIVE);
   if (wanted == s->interest || s->fd < 0)
     return;
   s->interest = (uint8_t)wanted;
