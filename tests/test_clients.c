@@ -305,6 +305,22 @@ START_TEST(stdio_is_had_once) {
 }
 END_TEST
 
+START_TEST(reactor_of_another_runtime) {
+  plait_factory factory = {.protocol = &client_ops};
+  plait_runtime *runtime, *other;
+  ck_assert_int_eq(plait_runtime_new(NULL, &runtime), 0);
+  ck_assert_int_eq(plait_runtime_new(NULL, &other), 0);
+  plait_connect_options options = {.reactor = plait_runtime_reactor(other, 0)};
+  ck_assert_int_eq(
+      plait_connect(runtime, "tcp:127.0.0.1:9", &factory, &options, NULL),
+      PLAIT_EINVAL);
+  ck_assert_str_eq(plait_error_detail(),
+                   "connect tcp:127.0.0.1:9: reactor: of another runtime");
+  ck_assert_int_eq(plait_runtime_free(other), 0);
+  ck_assert_int_eq(plait_runtime_free(runtime), 0);
+}
+END_TEST
+
 /* ---- the suite -----------------------------------------------------------*/
 
 static void add_real(Suite *s) {
@@ -316,6 +332,7 @@ static void add_real(Suite *s) {
   tcase_add_test(tc, entropy_differs);
   tcase_add_test(tc, freed_unrun);
   tcase_add_test(tc, stdio_is_had_once);
+  tcase_add_test(tc, reactor_of_another_runtime);
   suite_add_tcase(s, tc);
 }
 

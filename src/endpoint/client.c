@@ -1,5 +1,6 @@
 /* plait_connect(): from an endpoint string to a connector of the core. */
 #include <plait/endpoint.h>
+#include <plait/error.h>
 #include <plait/reactor.h>
 #include <plait/runtime.h>
 
@@ -29,6 +30,14 @@ static uint32_t client_timeout_ms(const plait__endpoint *e,
   return options->timeout_ms != 0 ? options->timeout_ms : PLAIT__CONNECT_MS;
 }
 
+static int client_check(const plait_runtime *runtime,
+                        const plait_connect_options *options) {
+  if (options->reactor != NULL &&
+      plait_reactor_runtime(options->reactor) != runtime)
+    return plait__fail(PLAIT_EINVAL, "reactor: of another runtime");
+  return 0;
+}
+
 static int client_open(plait_runtime *runtime, const plait__endpoint *e,
                        plait_factory *factory,
                        const plait_connect_options *options,
@@ -44,11 +53,11 @@ static int client_open(plait_runtime *runtime, const plait__endpoint *e,
                               .owned = ret != NULL,
                               .endpoint =
                                   plait__endpoint_connect_text(e, text)};
-  int code = 0;
+  int code = client_check(runtime, options);
 
-  if (e->kind == PLAIT__KIND_PROCESS)
+  if (code == 0 && e->kind == PLAIT__KIND_PROCESS)
     code = plait__endpoint_program_new(runtime, e, &spec.finder);
-  else if (e->host[0] != '\0' || e->service[0] != '\0')
+  else if (code == 0 && (e->host[0] != '\0' || e->service[0] != '\0'))
     code = plait__name_new(runtime, e, spec.timeout_ms, &spec.finder);
   if (code == 0)
     code = e->kind == PLAIT__KIND_STDIO
