@@ -216,6 +216,21 @@ START_TEST(test_missing) {
 }
 END_TEST
 
+/* The step and the reason are told, however long the arguments are. */
+START_TEST(test_missing_with_long_arguments) {
+  static const char reason[] = "...: exec: no such file or directory";
+  char endpoint[1000] = "process:/nowhere/at/all:arg=";
+  memset(endpoint + strlen(endpoint), 'x',
+         sizeof endpoint - 1 - strlen(endpoint));
+  begin();
+  play(endpoint);
+  ck_assert_int_eq(side.failure, PLAIT_ENOENT);
+  size_t len = strlen(side.failure_detail);
+  ck_assert_uint_ge(len, sizeof reason - 1);
+  ck_assert_str_eq(side.failure_detail + len - (sizeof reason - 1), reason);
+}
+END_TEST
+
 static void stop_when_failed_often(struct spy_side *s) {
   if (s->failed == 3)
     plait_runtime_stop(runtime);
@@ -332,6 +347,7 @@ static Suite *suite(void) {
   tcase_add_test(c, test_grace);
   tcase_add_test(c, test_stop_now);
   tcase_add_test(c, test_missing);
+  tcase_add_test(c, test_missing_with_long_arguments);
   tcase_add_test(c, test_missing_again_and_again);
   tcase_add_test(c, test_reconnect);
   tcase_add_test(c, test_stopped_while_it_starts);

@@ -131,6 +131,7 @@ static void connector_draw_wait(plait_connector *c) {
 static void connector_explain(const plait_connector *c) {
   const plait__failure *f = &c->failure;
   char at[PLAIT_ADDRESS_TEXT_MAX + 1] = " ", more[32] = "", late[48];
+  char where[PLAIT__CLIP_MAX];
   const char *words = f->words;
   if (f->code == PLAIT_ETIMEOUT && c->timeout_ms != PLAIT_UNLIMITED) {
     snprintf(late, sizeof late, "timed out after %u ms",
@@ -141,7 +142,8 @@ static void connector_explain(const plait_connector *c) {
     plait_address_format(&f->peer, at + 1, sizeof at - 1);
   if (f->others > 0)
     snprintf(more, sizeof more, " (and %u more)", f->others);
-  plait__fail(f->code, "connect %s: %s%s: %s%s", c->endpoint, f->step,
+  plait__fail(f->code, "connect %s: %s%s: %s%s",
+              plait__clip(c->endpoint, sizeof where - 4, where), f->step,
               at[1] != '\0' ? at : "",
               words != NULL ? words : plait_strerror(f->code), more);
 }

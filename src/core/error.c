@@ -59,6 +59,22 @@ static void error_cut(char *text) {
   memcpy(text + at, "...", sizeof "...");
 }
 
+const char *plait__clip(const char *text, size_t max, char *buffer) {
+  size_t len = 0;
+
+  while (len <= max && text[len] != '\0')
+    len++;
+  memcpy(buffer, text, len);
+  buffer[len] = '\0';
+  if (len <= max)
+    return buffer;
+  len = max;
+  while (len > 0 && ((unsigned char)buffer[len] & 0xc0) == 0x80)
+    len--;
+  memcpy(buffer + len, "...", sizeof "...");
+  return buffer;
+}
+
 int plait__fail(int code, const char *format, ...) {
   char text[PLAIT__ERROR_DETAIL_MAX]; /* the old detail may be an argument */
   va_list arguments;

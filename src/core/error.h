@@ -11,13 +11,21 @@
 
 #include <plait/error.h>
 
-enum { PLAIT__ERROR_DETAIL_MAX = 512 }; /* with its NUL */
+enum {
+  PLAIT__ERROR_DETAIL_MAX = 512, /* with its NUL */
+  PLAIT__CLIP_MAX = 300
+};
 
 /* Makes the formatted text the calling thread's error detail and returns
  * |code|.  The old detail may be among the arguments.  Control characters
  * become '?', so it stays one line; a text that is too long ends in "...". */
 PLAIT_EXTERN int plait__fail(int code, const char *format, ...)
     PLAIT_PRINTF(2, 3);
+
+/* Copies |text| into |buffer| of PLAIT__CLIP_MAX bytes; what is longer than
+ * |max| bytes ends in "...", after whole UTF-8 characters.  Returns |buffer|,
+ * in which there is room for max + 4 <= PLAIT__CLIP_MAX. */
+const char *plait__clip(const char *text, size_t max, char *buffer);
 
 /* Makes the detail "". */
 void plait__error_clear(void);

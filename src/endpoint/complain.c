@@ -14,22 +14,6 @@
 
 enum { COMPLAIN_ENDPOINT = 160, COMPLAIN_VALUE = 60, COMPLAIN_WHAT = 128 };
 
-const char *plait__clip(const char *text, size_t max, char *buffer) {
-  size_t len = 0;
-
-  while (len <= max && text[len] != '\0')
-    len++;
-  memcpy(buffer, text, len);
-  buffer[len] = '\0';
-  if (len <= max)
-    return buffer;
-  len = max;
-  while (len > 0 && ((unsigned char)buffer[len] & 0xc0) == 0x80)
-    len--;
-  memcpy(buffer + len, "...", sizeof "...");
-  return buffer;
-}
-
 int plait__complain(const char *endpoint, const char *field, const char *value,
                     const char *example, const char *format, ...) {
   char where[PLAIT__CLIP_MAX];

@@ -4,13 +4,6 @@
 
 #include <plait/export.h>
 
-enum { PLAIT__CLIP_MAX = 300 };
-
-/* Copies |text| into |buffer| of PLAIT__CLIP_MAX bytes; what is longer than
- * |max| bytes ends in "...", after whole UTF-8 characters.  Returns |buffer|,
- * in which there is room for max + 4 <= PLAIT__CLIP_MAX. */
-const char *plait__clip(const char *text, size_t max, char *buffer);
-
 /* Stores the error
  *
  *     endpoint "ENDPOINT": FIELD: "VALUE" FORMAT... (example: EXAMPLE)

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/runtime.h"
+#include "endpoint/complain.h"
 #include "endpoint/spec.h"
 
 struct attempt;
@@ -180,24 +181,23 @@ static int pipe_check(const char *endpoint,
   int code = plait__endpoint_connect(endpoint, &e);
   if (code != 0 || options == NULL)
     return code;
-  if (options->reactor != NULL || options->reconnect.retries != 0)
-    return plait__fail(PLAIT_EINVAL,
-                       "connect %s: a pipe has the reactor of its other side, "
-                       "and is made once",
-                       endpoint);
-  return 0;
+  if (options->reactor == NULL && options->reconnect.retries == 0)
+    return 0;
+  plait__fail(PLAIT_EINVAL,
+              "a pipe has the reactor of its other side, and is made once");
+  return plait__fail_at(PLAIT_EINVAL, "connect", endpoint);
 }
 
 static int pipe_wait(plait_transport *t, const char *endpoint,
                      const plait_connect_options *options, plait_joint *joint) {
   struct attempt *a = attempt_new(t, endpoint, options, joint);
+  plait__error_clear();
   if (a == NULL)
-    return plait__fail(PLAIT_ENOMEM, "connect %s: out of memory", endpoint);
+    return plait__fail_at(PLAIT_ENOMEM, "connect", endpoint);
   plait_protocol *p = plait_switch_to_reactor(t, &waiter_ops, NULL, 0);
   if (p == NULL) {
     attempt_free(a);
-    return plait__fail(PLAIT_ECLOSED, "connect %s: %s", endpoint,
-                       plait_strerror(PLAIT_ECLOSED));
+    return plait__fail_at(PLAIT_ECLOSED, "connect", endpoint);
   }
   struct waiter *w = plait_container_of(p, struct waiter, base);
   w->attempt = a;

@@ -78,7 +78,7 @@ struct spy_side {
   atomic_uint alive, alive_max;
   atomic_uint started, stopped, failed;
   atomic_int failure; /* the code of connect_failed */
-  char failure_detail[256];
+  char failure_detail[512];
   void (*on_connection)(struct spy_side *side, unsigned connections);
   void (*on_failure)(struct spy_side *side);
   void (*on_stopped)(struct spy_side *side);
