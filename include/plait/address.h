@@ -6,6 +6,7 @@
 
 PLAIT_BEGIN
 
+/* What an address is of. */
 enum plait_family {
   PLAIT_NO_ADDRESS = 0, /* unknown, or a transport that has none */
   PLAIT_IPV4 = 4,
@@ -13,8 +14,10 @@ enum plait_family {
   PLAIT_UNIX = 1
 };
 
+/* Bytes of a path, and of an address as text, with the NUL. */
 enum { PLAIT_UNIX_PATH_MAX = 108, PLAIT_ADDRESS_TEXT_MAX = 128 };
 
+/* All zero is PLAIT_NO_ADDRESS. */
 struct plait_address {
   uint8_t family; /* enum plait_family */
   uint16_t port;  /* host byte order; 0 for UNIX */
@@ -24,7 +27,8 @@ struct plait_address {
 };
 
 /* Makes |ret| the address of the numeric |text| ("127.0.0.1", "::1",
- * "fe80::1%2") with |port|.  0, or PLAIT_EINVAL if |text| is not numeric. */
+ * "fe80::1%2") with |port|.  0, or PLAIT_EINVAL if |text| is not numeric.  Any
+ * thread, as all functions here. */
 PLAIT_EXTERN int plait_address_parse(const char *text, uint16_t port,
                                      plait_address *ret);
 

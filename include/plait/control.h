@@ -25,8 +25,8 @@
 
 PLAIT_BEGIN
 
+/* Yours; must stay as long as its factory has to. */
 typedef struct plait_control plait_control;
-
 struct plait_control {
   plait_factory factory; /* first; its connections run on reactors */
   /* Yours, for as long as the factory.  Without |fds| the descriptors 0, 1 and
@@ -34,6 +34,9 @@ struct plait_control {
   const plait_process_options *options;
 };
 
+/* Prepares |control|, whatever is in it, to run what |options| say.  Its
+ * factory is then for plait_listen() and its kin; limits may be set.  Any
+ * thread. */
 PLAIT_EXTERN void plait_control_init(plait_control *control,
                                      const plait_process_options *options);
 

@@ -33,6 +33,7 @@ PLAIT_BEGIN
  * callback there, from |started| until |stopped| returns; other threads get
  * there by plait_reactor_post() with plait_datagram_reactor(). */
 typedef struct plait_datagram plait_datagram;
+/* What was opened on an endpoint: its sockets. */
 typedef struct plait_datagram_port plait_datagram_port;
 typedef struct plait_datagram_factory plait_datagram_factory;
 typedef struct plait_datagram_ops plait_datagram_ops;
@@ -78,7 +79,7 @@ struct plait_datagram_ops {
    * PLAIT_ENETUNREACH, PLAIT_ENOBUFS (UNIX: the receiver's queue is full),
    * PLAIT_ENOMEM, another errno.  |to| is where it was to go, or NULL if that
    * is not known.  Of several errors at a time the first is told;
-   * plait_datagram_get_stats() counts all. */
+   * plait_datagram_get_stats() counts what was dropped. */
   void (*error_received)(plait_datagram_protocol *p, int code,
                          const plait_address *to);
 
@@ -232,6 +233,7 @@ PLAIT_EXTERN void plait_datagram_resume_reading(plait_datagram *d);
  * options.reactor).  A socket gets what is sent to the groups it has joined
  * itself.
  */
+/* Makes the socket a member of |group|; ends that. */
 PLAIT_EXTERN int plait_datagram_join(plait_datagram *d,
                                      const plait_address *group,
                                      unsigned interface);
@@ -251,6 +253,7 @@ PLAIT_EXTERN int plait_datagram_set_broadcast(plait_datagram *d, bool on);
 
 /* ---- questions --------------------------------------------------------*/
 
+/* The reactor it is on. */
 PLAIT_EXTERN plait_reactor *plait_datagram_reactor(const plait_datagram *d);
 /* What it is bound to, and the peer of a client: 0, or PLAIT_EINVAL if there
  * is none. */
@@ -263,6 +266,7 @@ PLAIT_EXTERN size_t plait_datagram_queued(const plait_datagram *d);
 /* The descriptor, still plait's, or -1 when it is closed. */
 PLAIT_EXTERN int plait_datagram_fd(const plait_datagram *d);
 
+/* What has gone through a socket so far. */
 typedef struct plait_datagram_stats {
   uint64_t received, received_bytes; /* that were delivered */
   uint64_t truncated;                /* of these */

@@ -23,6 +23,7 @@ enum {
   PLAIT_DELIMITED_BYTES_MAX = 16384 /* the longest payload unless set */
 };
 
+/* A codec and what it looks for; made by PLAIT_DELIMITED. */
 typedef struct plait_delimited {
   plait_codec codec;
   bool keep; /* the delimiter stays at the end of the payload, and counts */

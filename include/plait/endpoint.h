@@ -86,6 +86,7 @@ typedef struct plait_reconnect {
   uint32_t healthy_ms; /* [10,000] */
 } plait_reconnect;
 
+/* All zero is a good default. */
 typedef struct plait_connect_options {
   plait_reactor *reactor;    /* [the caller's, else the runtime's first] */
   uint32_t timeout_ms;       /* of one attempt: the lookup and all addresses;
@@ -112,13 +113,15 @@ typedef struct plait_connect_options {
  * those of the other family fail untried.
  *
  * In connect_failed, plait_error_detail() tells the step and the address:
- *     connect tcp:www.example.net:80: resolve: no such name
- *     connect tcp:db:5432: connect 10.0.0.1:5432: connection refused (and 2
- * more) The address is the one whose failure says most: what a peer answered or
- * what this process lacked comes before what the network said (no route, no
- * answer), and that before a family or an address that this host does not
- * have; among equals the first address.  If time was up it is the oldest one
- * that had not answered. */
+ *
+ *     connect tcp:www.example.net:80: resolve: no such name or address
+ *     connect tcp:db:80: connect 10.0.0.1:80: connection refused (and 2 more)
+ *
+ * The address is the one whose failure says most: what a peer answered or what
+ * this process lacked comes before what the network said (no route, no answer),
+ * and that before a family or an address that this host does not have; among
+ * equals the first address.  If time was up it is the oldest one that had not
+ * answered. */
 PLAIT_EXTERN int plait_connect(plait_runtime *runtime, const char *endpoint,
                                plait_factory *factory,
                                const plait_connect_options *options,
@@ -144,7 +147,9 @@ PLAIT_EXTERN const char *plait_connector_endpoint(const plait_connector *c);
 /* Makes a connection of the connected stream socket |fd| (TCP, UNIX or one end
  * of a pair).  0: |fd| is plait's, and connection_made follows from the
  * reactor, unless the factory refuses or memory is out: then |fd| is closed.
- * Negative: |fd| is still yours. */
+ * Negative, with plait_error_detail(): |fd| is still yours, maybe non-blocking
+ * by then.  PLAIT_EBADF, PLAIT_ENOTSOCK, PLAIT_EINVAL (no stream, not
+ * connected, or the factory makes no sense), PLAIT_ENOMEM. */
 PLAIT_EXTERN int plait_adopt(plait_reactor *reactor, int fd,
                              plait_factory *factory);
 
@@ -152,7 +157,8 @@ PLAIT_EXTERN int plait_adopt(plait_reactor *reactor, int fd,
  * terminals, pipes, files, sockets, /dev/null.  The flags and modes that they
  * share with other processes are left alone.  One at a time (PLAIT_EBUSY);
  * from connection_lost on plait holds nothing of them.
- * 0: connection_made follows from the reactor. */
+ * 0: connection_made follows from the reactor.  Negative, with
+ * plait_error_detail(), and nothing follows. */
 PLAIT_EXTERN int plait_stdio(plait_reactor *reactor, plait_factory *factory);
 
 PLAIT_END

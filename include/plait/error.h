@@ -61,6 +61,7 @@
   X(ETEMPORARY, -5014, "name servers could not say")                           \
   X(ECHILDFAILED, -5015, "the child process failed")
 
+/* The codes: PLAIT_E2BIG and so on. */
 #define PLAIT_ERROR_ENUM_(name, value, text) PLAIT_##name = (value),
 enum plait_error { PLAIT_ERROR_MAP(PLAIT_ERROR_ENUM_) PLAIT_OK = 0 };
 #undef PLAIT_ERROR_ENUM_

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Is visible outside of the library; is given a format and its arguments;
+ * answers what has to be looked at. */
 #if defined(__GNUC__)
 #define PLAIT_EXTERN __attribute__((visibility("default")))
 #define PLAIT_PRINTF(form, first)                                              \
@@ -17,6 +19,7 @@
 #define PLAIT_MUST_CHECK
 #endif
 
+/* Around declarations: they have C linkage. */
 #ifdef __cplusplus
 #define PLAIT_BEGIN extern "C" {
 #define PLAIT_END }
@@ -51,7 +54,8 @@ typedef struct plait_slice {
   size_t len;
 } plait_slice;
 
-/* Whether the bytes of |s| are exactly those of the string |text|. */
+/* Whether the bytes of |s| are exactly those of the string |text|.  Any
+ * thread. */
 PLAIT_EXTERN bool plait_slice_equal(plait_slice s, const char *text);
 
 PLAIT_END

@@ -40,6 +40,7 @@ typedef enum plait_dispatch {
   PLAIT_ON_WORKERS
 } plait_dispatch;
 
+/* All but |protocol| or |build_protocol| may be zero. */
 struct plait_factory {
   const plait_protocol_ops *protocol; /* what new connections run */
 

@@ -10,6 +10,7 @@
 
 PLAIT_BEGIN
 
+/* A codec and its size; made by PLAIT_FIXED. */
 typedef struct plait_fixed {
   plait_codec codec;
   size_t record_bytes;

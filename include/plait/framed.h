@@ -25,6 +25,8 @@ PLAIT_BEGIN
 
 typedef struct plait_framed plait_framed;
 
+/* What you write: a protocol that gets frames.  Of |base| leave data_received
+ * alone. */
 typedef struct plait_framed_ops {
   plait_protocol_ops base;
   /* Static, with a state of at most PLAIT_CODEC_STATE_BYTES. */
@@ -39,6 +41,7 @@ typedef struct plait_framed_ops {
   void (*raw_received)(plait_framed *framed, plait_slice bytes);
 } plait_framed_ops;
 
+/* The initialiser of these ops: yours follow, by name. */
 #define PLAIT_FRAMED_OPS(...)                                                  \
   { .base.data_received = plait_framed_data_received, __VA_ARGS__ }
 

@@ -18,6 +18,7 @@ PLAIT_BEGIN
 
 /* ---- codecs -----------------------------------------------------------*/
 
+/* What scan and end answer. */
 enum { PLAIT_MORE = 0, PLAIT_FRAME = 1 };
 
 /* What a scan found.  It comes zeroed: set what is not 0. */

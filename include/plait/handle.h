@@ -17,6 +17,7 @@
 
 PLAIT_BEGIN
 
+/* Passed by value; plait_transport_handle() makes it. */
 typedef struct plait_handle {
   uint64_t id;
 } plait_handle;
@@ -25,8 +26,8 @@ typedef struct plait_handle {
  * with the connection).  PLAIT_EFULL: 1 MiB of this connection's writes are on
  * their way to its thread, or its send queue is above the high-water mark;
  * nothing was taken, plait_handle_when_writable() tells when to go on.
- * PLAIT_ECLOSED: gone.  PLAIT_ENOMEM, PLAIT_EINVAL (|len| of 4 GiB): nothing
- * was taken. */
+ * PLAIT_ECLOSED: gone.  PLAIT_ENOMEM, PLAIT_EINVAL (from another
+ * thread: |len| above 4 GiB - 1 MiB): nothing was taken. */
 PLAIT_EXTERN int plait_handle_write(plait_handle h, const void *data,
                                     size_t len);
 

@@ -19,7 +19,7 @@
 
 PLAIT_BEGIN
 
-enum { PLAIT_LINE_BYTES_MAX = 16384 };
+enum { PLAIT_LINE_BYTES_MAX = 16384 }; /* the longest line unless set */
 
 /* What ends a line that is received; one that is sent ends with CR LF, or with
  * LF under PLAIT_LINE_LF. */
@@ -31,6 +31,8 @@ typedef enum plait_line_ending {
 
 typedef struct plait_line plait_line;
 
+/* What you write: a protocol that gets lines.  Of |base| leave data_received
+ * alone. */
 typedef struct plait_line_ops {
   plait_protocol_ops base;
   /* One line without its ending, good until this returns. */
@@ -44,6 +46,7 @@ typedef struct plait_line_ops {
   plait_line_ending ending;
 } plait_line_ops;
 
+/* The initialiser of these ops: yours follow, by name. */
 #define PLAIT_LINE_OPS(...)                                                    \
   { .base.data_received = plait_line_data_received, __VA_ARGS__ }
 

@@ -37,16 +37,17 @@ typedef enum plait_option {
   PLAIT_OPTION_KEEP_ALIVE_INTERVAL, /* TCP: between probes; likewise */
   PLAIT_OPTION_USER_TIMEOUT, /* TCP: that bytes may stay unacknowledged; 0: the
                                 system's */
+  /* SO_SNDTIMEO and SO_RCVTIMEO: plait does not block, so see plait_limits
+   * instead. */
   PLAIT_OPTION_SEND_TIMEOUT,
-  PLAIT_OPTION_RECEIVE_TIMEOUT, /* SO_SNDTIMEO,
-SO_RCVTIMEO: plait does not block, so see plait_limits instead */
+  PLAIT_OPTION_RECEIVE_TIMEOUT,
 
-  /* Bytes. */
+  /* Bytes.  SO_SNDBUF and SO_RCVBUF: Linux makes room for its own needs and
+   * answers twice what was set, and sets no more than net.core.wmem_max and
+   * rmem_max. */
   PLAIT_OPTION_SEND_BUFFER,
-  PLAIT_OPTION_RECEIVE_BUFFER, /* SO_SNDBUF,
-SO_RCVBUF: Linux makes room for its own needs and answers twice what was
-set, and sets no more than net.core.wmem_max and rmem_max */
-  PLAIT_OPTION_SEND_LOWAT,     /* reads: SO_SNDLOWAT */
+  PLAIT_OPTION_RECEIVE_BUFFER,
+  PLAIT_OPTION_SEND_LOWAT,    /* reads: SO_SNDLOWAT */
   PLAIT_OPTION_RECEIVE_LOWAT, /* SO_RCVLOWAT: data_received waits for so much */
   PLAIT_OPTION_UNSENT_LOWAT, /* TCP: TCP_NOTSENT_LOWAT: the system takes no more
                                 while so much is not sent */
@@ -70,6 +71,7 @@ set, and sets no more than net.core.wmem_max and rmem_max */
   PLAIT_OPTION_ERROR
 } plait_option;
 
+/* What a value is. */
 typedef enum plait_option_type {
   PLAIT_OPTION_IS_FLAG,
   PLAIT_OPTION_IS_NUMBER,
@@ -81,6 +83,7 @@ typedef enum plait_option_type {
 
 enum { PLAIT_OPTION_TEXT_MAX = 16 }; /* with the NUL */
 
+/* Its |type| says which of the others count. */
 typedef struct plait_option_value {
   plait_option_type type;
   bool on;         /* a flag */

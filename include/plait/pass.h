@@ -7,7 +7,8 @@
  *       int fd = plait_take_fd(p->transport);
  *
  * Each function here takes a connection over a UNIX socket, one end of a pair
- * included: PLAIT_ENOTSUP, with plait_error_detail(), for all others.
+ * included: PLAIT_ENOTSUP, with plait_error_detail(), for all others, which
+ * have nothing to take.
  */
 #ifndef PLAIT_PASS_H
 #define PLAIT_PASS_H

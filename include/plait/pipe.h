@@ -1,8 +1,10 @@
 /* A pipe joins two connections: what comes from one goes to the other.
  *
- *     static void back_made(plait_protocol *p) {    // of a connector's
- * protocol struct visit *visit = ...; plait_pipe(visit->front, p->transport);
- * // and that is a proxy
+ *     // connection_made of a connector's protocol: and that is a proxy
+ *     static void back_made(plait_protocol *p) {
+ *       struct visit *visit = ...;
+ *
+ *       plait_pipe(visit->front, p->transport);
  *     }
  *
  * Neither side is read faster than the other takes it: above the high-water
@@ -42,11 +44,10 @@ PLAIT_BEGIN
  * switched; both are closed with that reason). */
 PLAIT_EXTERN int plait_pipe(plait_transport *a, plait_transport *b);
 
-typedef struct plait_joint plait_joint;
-
 /* What the owner of a pipe hears and sees of it; embedded in a struct of yours,
  * zeroed.  |side| is 0 for |a| and 1 for |b|.  The callbacks may be NULL, and
  * come in the context of that side's connection. */
+typedef struct plait_joint plait_joint;
 struct plait_joint {
   /* After plait_pipe_connect(): there is a connection, and it is joined. */
   void (*joined)(plait_joint *joint);

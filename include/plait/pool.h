@@ -20,7 +20,9 @@
 
 PLAIT_BEGIN
 
+/* A runtime's threads. */
 typedef struct plait_pool plait_pool;
+/* One piece of work for them. */
 typedef struct plait_task plait_task;
 
 /* private: what a lane of the pool queues */
@@ -98,17 +100,17 @@ PLAIT_EXTERN plait_pool *plait_runtime_pool(plait_runtime *runtime);
  * is started.  It may begin at once; of several that a callback submits, all
  * but one may begin only when the callback has returned, so do not wait for
  * them there.  plait_run() waits for it.  In a callback on a reactor of the
- * pool's runtime.  0; PLAIT_EINVAL elsewhere; PLAIT_EFULL: queue_max tasks
- * wait; PLAIT_ECANCELED: the grace is over; PLAIT_ENOTSUP: it has a time-out,
- * and this callback is on a worker (plait_defer() can); PLAIT_ENOMEM,
- * PLAIT_EAGAIN: there is no thread, and none could be started.  After a code
- * the task is yours. */
+ * pool's runtime, or a connection's on a worker.  0; PLAIT_EINVAL elsewhere;
+ * PLAIT_EFULL: queue_max tasks wait; PLAIT_ECANCELED: the grace is over;
+ * PLAIT_ENOTSUP: it has a time-out, and this callback is on a worker
+ * (plait_defer() can); PLAIT_ENOMEM, PLAIT_EAGAIN: there is no thread, and none
+ * could be started.  After a code the task is yours. */
 PLAIT_EXTERN int plait_pool_submit(plait_pool *pool, plait_task *task);
 
 /* For |work|, which may give up then: whether its time is over.  Any thread. */
 PLAIT_EXTERN bool plait_task_is_late(const plait_task *task);
 
-enum { PLAIT_HOLD_READING = 1u };
+enum { PLAIT_HOLD_READING = 1u }; /* for plait_defer() */
 
 /* Work for the connection of |t|: like plait_pool_submit(), but its tasks are
  * done one at a time and in order, and |done| comes in its serial context, as
@@ -141,6 +143,7 @@ PLAIT_EXTERN int plait_task_cancel(plait_task *task);
  * so what stands for a call that blocks is this. */
 PLAIT_EXTERN void plait_work_sleep_ms(uint32_t ms);
 
+/* How busy the pool is, and was. */
 typedef struct plait_pool_stats {
   unsigned threads, idle; /* now; idle ones are among the threads */
   unsigned queued;        /* jobs that wait now */

@@ -41,6 +41,7 @@ typedef struct plait_prefixed {
   bool little_endian;
 } plait_prefixed;
 
+/* The initialiser of such a codec: its members follow, by name. */
 #define PLAIT_PREFIXED(...)                                                    \
   {                                                                            \
     .codec = {.name = "prefixed",                                              \

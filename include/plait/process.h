@@ -47,13 +47,14 @@ typedef enum plait_process_fd_kind {
   PLAIT_CHILD_INHERITS /* a descriptor of yours */
 } plait_process_fd_kind;
 
+/* One of them. */
 typedef struct plait_process_fd {
   int number; /* in the child, at most 1,023 */
   plait_process_fd_kind kind;
   int fd; /* PLAIT_CHILD_INHERITS: yours, which plait copies at once */
 } plait_process_fd;
 
-enum { PLAIT_PROCESS_FDS_MAX = 61 };
+enum { PLAIT_PROCESS_FDS_MAX = 61 }; /* that are named */
 
 /* How to start a program.  All zero but |program| is a good choice; what is
  * pointed to is copied. */
@@ -114,6 +115,7 @@ typedef enum plait_process_how {
   PLAIT_PROCESS_UNKNOWN
 } plait_process_how;
 
+/* What |exited| and |ended| are told; good until they return. */
 typedef struct plait_process_end {
   plait_process_how how;
   int status;
@@ -218,8 +220,8 @@ PLAIT_EXTERN void plait_process_close(plait_process *p);
  * connection until the child was reaped; limits.connections_max says how many
  * there are at once.  A connection whose child does not start is reset. */
 
+/* Yours; must stay as long as its factory has to. */
 typedef struct plait_inetd plait_inetd;
-
 struct plait_inetd {
   plait_factory factory; /* first; its connections run on reactors */
   /* Yours, for as long as the factory.  |fds| may name others than 0 and 1, but
@@ -232,6 +234,8 @@ struct plait_inetd {
   void (*ended)(plait_inetd *inetd, const plait_process_end *end);
 };
 
+/* Prepares |inetd|, whatever is in it, to run what |options| say.  Its factory
+ * is then for plait_listen() and its kin; limits may be set.  Any thread. */
 PLAIT_EXTERN void plait_inetd_init(plait_inetd *inetd,
                                    const plait_process_options *options);
 

@@ -9,11 +9,11 @@
  * and frees the instance after its connection_lost returned.  Calls come one
  * at a time, in the connection's serial context: on the thread of its reactor,
  * or, if its factory says so (plait_dispatch), on one worker after the other.
- * No plait_*() function
- * ever calls back into a protocol (but plait_framing_receive(), which is there
- * to hand on what data_received got), so a callback may call anything: write,
- * close, abort, switch.  After a close or an abort every call on the transport
- * is a harmless no-op until connection_lost.
+ * No plait_*() function ever calls back into a protocol (but
+ * plait_framing_receive(), which is there to hand on what data_received got),
+ * so a callback may call anything: write, close, abort, switch.  After a close
+ * or an abort every call on the transport is a harmless no-op until
+ * connection_lost.
  *
  * The names are Twisted's (IProtocol) and asyncio's.
  */
@@ -61,8 +61,9 @@ struct plait_protocol_ops {
    * PLAIT_ETRUNCATED it did so inside a frame; PLAIT_ECONNRESET it reset;
    * PLAIT_ECANCELED you aborted; PLAIT_ELINGER the peer did not take all bytes
    * in time; PLAIT_EFRAME, PLAIT_EQUEUE, PLAIT_ETIMEOUT, PLAIT_EDRAIN,
-   * PLAIT_ESWITCHED, PLAIT_ENOMEM, an errno: why.  The transport
-   * still answers questions here (peer, unsent, stats). */
+   * PLAIT_ESWITCHED, PLAIT_ECHILDFAILED, PLAIT_ELIMIT, PLAIT_ENOMEM, an errno,
+   * a code of yours: why.  The transport still answers questions here (peer,
+   * unsent, stats). */
   void (*connection_lost)(plait_protocol *p, int reason);
 };
 

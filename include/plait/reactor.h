@@ -12,7 +12,7 @@ PLAIT_BEGIN
  * that runs on a worker it is the connection's. */
 PLAIT_EXTERN plait_reactor *plait_reactor_current(void);
 
-/* Its place in its runtime, counted from 0. */
+/* Its place in its runtime, counted from 0; and its runtime.  Any thread. */
 PLAIT_EXTERN unsigned plait_reactor_index(const plait_reactor *reactor);
 PLAIT_EXTERN plait_runtime *plait_reactor_runtime(const plait_reactor *reactor);
 
@@ -21,19 +21,20 @@ PLAIT_EXTERN plait_runtime *plait_reactor_runtime(const plait_reactor *reactor);
  * being freed. */
 PLAIT_EXTERN int plait_reactor_post(plait_reactor *reactor, plait_call *call);
 
-/* Milliseconds of the monotonic clock, read now. */
+/* Milliseconds of the monotonic clock, read now.  Any thread. */
 PLAIT_EXTERN uint64_t plait_reactor_now_ms(const plait_reactor *reactor);
-/* Seconds since 1970-01-01 00:00 UTC, read now. */
+/* Seconds since 1970-01-01 00:00 UTC, read now.  Any thread. */
 PLAIT_EXTERN int64_t plait_reactor_wall_s(const plait_reactor *reactor);
 
-/* On the reactor's thread, or while plait_run() does not run. */
+/* What it has done so far. */
 typedef struct plait_reactor_stats {
   uint64_t accepted;       /* connections that its acceptors took */
   uint64_t accept_starved; /* accepts for which there was no descriptor or no
-      memory (EMFILE and its kin) */
-  uint64_t wakes; /* times another thread had to wake its loop */
+                              memory (EMFILE and its kin) */
+  uint64_t wakes;          /* times another thread had to wake its loop */
 } plait_reactor_stats;
 
+/* On the reactor's thread, or while plait_run() does not run. */
 PLAIT_EXTERN void plait_reactor_get_stats(const plait_reactor *reactor,
                                           plait_reactor_stats *ret);
 
@@ -52,7 +53,7 @@ typedef struct plait_cookie_key {
 PLAIT_EXTERN void *plait_reactor_cookie_set(plait_reactor *reactor,
                                             const plait_cookie_key *key,
                                             void *value, void (*eat)(void *));
-/* The value under |key|, or NULL. */
+/* The value under |key|, or NULL.  Where plait_reactor_cookie_set() may be. */
 PLAIT_EXTERN void *plait_reactor_cookie(const plait_reactor *reactor,
                                         const plait_cookie_key *key);
 

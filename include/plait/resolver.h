@@ -22,7 +22,9 @@
 
 PLAIT_BEGIN
 
+/* What looks names up: a runtime's. */
 typedef struct plait_resolver plait_resolver;
+/* One question to it. */
 typedef struct plait_query plait_query;
 
 /* Zeroed at first, and yours again once |answered| was called. */
@@ -85,6 +87,7 @@ PLAIT_EXTERN int plait_resolve(plait_resolver *resolver, plait_transport *owner,
  * this call.  PLAIT_EBUSY: it was answered.  Where the answer would come. */
 PLAIT_EXTERN int plait_query_cancel(plait_query *query);
 
+/* How busy the resolver is, and was. */
 typedef struct plait_resolver_stats {
   unsigned threads; /* now, without those that are stuck; c-ares: none */
   unsigned stuck;   /* threads, or questions to c-ares, that are at a lookup

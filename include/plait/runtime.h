@@ -35,19 +35,25 @@ typedef struct plait_runtime_options {
                                    plait_sim_backend() */
 } plait_runtime_options;
 
-/* Makes a runtime; |options| may be NULL.  0, PLAIT_EINVAL (more than
- * PLAIT_REACTORS_MAX reactors), PLAIT_ELIMIT (more than that in the process),
- * PLAIT_ENOMEM, PLAIT_EMFILE, PLAIT_ENOTSUP (c-ares, and plait was configured
- * without).  Free it with plait_runtime_free(). */
+/* Makes a runtime; |options| may be NULL.  0, or with plait_error_detail()
+ * PLAIT_EINVAL (more than PLAIT_REACTORS_MAX reactors), PLAIT_ELIMIT (more than
+ * that in the process), PLAIT_ENOMEM, PLAIT_EMFILE, PLAIT_ENFILE, PLAIT_ENOTSUP
+ * (c-ares, and plait was configured without).  Free it with
+ * plait_runtime_free(). */
 PLAIT_EXTERN int plait_runtime_new(const plait_runtime_options *options,
                                    plait_runtime **ret);
 
 /* Runs the reactors, the first one on the calling thread.  Returns when
- * stopped, or when no listener, connector, connection, active timer or queued
- * call is left: 0, PLAIT_EDRAIN after plait_runtime_stop_now(), or another
- * negative code if it could not start.  Once
- * per runtime (PLAIT_EINVAL).  SIGPIPE is blocked in plait's threads; the
- * caller gets its signal mask back. */
+ * stopped, or when nothing is left that it waits for: listeners, ports for
+ * datagrams, connectors, connections, processes, tasks, queries, calls that are
+ * queued; and, as long as it is not stopped, timers without an owner that run,
+ * watches, signals and idle functions that are started.
+ *
+ * 0; with plait_error_detail(), PLAIT_EDRAIN after plait_runtime_stop_now(),
+ * PLAIT_EBUSY if the grace is over and a task, a callback on a worker or a
+ * background function has not returned, or another negative code if it could
+ * not start.  Once per runtime (PLAIT_EINVAL).  SIGPIPE is blocked in plait's
+ * threads; the caller gets its signal mask back. */
 PLAIT_EXTERN int plait_run(plait_runtime *runtime);
 
 /* Stops in order: listeners accept what already waits for them and close, each
@@ -60,11 +66,14 @@ PLAIT_EXTERN void plait_runtime_stop(plait_runtime *runtime);
 PLAIT_EXTERN void plait_runtime_stop_now(plait_runtime *runtime);
 
 /* Frees everything the runtime still has; calls that did not run get |drop|.
- * Not while plait_run() runs (PLAIT_EBUSY).  0; NULL is harmless. */
+ * 0, or with plait_error_detail() and nothing freed PLAIT_EBUSY: plait_run()
+ * runs, or a task, a callback on a worker or a background function has not
+ * returned.  NULL is harmless. */
 PLAIT_EXTERN int plait_runtime_free(plait_runtime *runtime);
 
+/* How many it has.  Any thread. */
 PLAIT_EXTERN unsigned plait_runtime_reactors(const plait_runtime *runtime);
-/* Reactor |i|, or NULL if there are not so many. */
+/* Reactor |i|, or NULL if there are not so many.  Any thread. */
 PLAIT_EXTERN plait_reactor *plait_runtime_reactor(plait_runtime *runtime,
                                                   unsigned i);
 

@@ -37,10 +37,11 @@
 
 PLAIT_BEGIN
 
+/* A world; and a thread of the program's in it. */
 typedef struct plait_sim plait_sim;
 typedef struct plait_sim_thread plait_sim_thread;
 
-enum { PLAIT_SIM_ALARM_S = 10 };
+enum { PLAIT_SIM_ALARM_S = 10 }; /* seconds */
 
 /* What the world is like.  All zero is a quick and faultless one.  Chances are
  * in millionths (ppm) of what is said there; a range whose maximum is 0 is its

@@ -24,7 +24,7 @@ PLAIT_EXTERN plait_strand *plait_strand_new(plait_pool *pool);
  * plait_pool_submit(). */
 PLAIT_EXTERN int plait_strand_post(plait_strand *strand, plait_call *call);
 
-enum { PLAIT_STRAND_BATCH = 64 };
+enum { PLAIT_STRAND_BATCH = 64 }; /* calls */
 
 /* Frees |strand|, or NULL, behind the calls that are queued.  Nothing is posted
  * any more.  Any thread, calls of the strand included; before

@@ -37,6 +37,7 @@
 
 PLAIT_BEGIN
 
+/* A world with a runtime; and the other end of a connection in it. */
 typedef struct plait_test plait_test;
 typedef struct plait_test_peer plait_test_peer;
 
@@ -158,6 +159,7 @@ typedef enum plait_test_state {
                        plait_write_eof(), which look the same from here */
   PLAIT_TEST_RESET
 } plait_test_state;
+/* Does not settle. */
 PLAIT_EXTERN plait_test_state plait_test_get_state(const plait_test_peer *peer);
 
 /* Settles, and takes what has come if it is |text|, or these |len| bytes, and

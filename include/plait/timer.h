@@ -13,6 +13,7 @@ typedef struct plait__alarm {
   void (*ring)(struct plait__alarm *alarm);
 } plait__alarm;
 
+/* Embedded in a struct of yours. */
 struct plait_timer {
   /* private */
   plait__alarm alarm;

@@ -1,5 +1,5 @@
 /* A transport carries the bytes of one connection: TCP, a UNIX socket, an
- * adopted descriptor, stdio.
+ * adopted descriptor, stdio, a child process, a background function.
  *
  * A plait_transport is used on its reactor's thread: in the callbacks of its
  * connection, and in any other callback on that reactor; if the connection's
@@ -116,6 +116,7 @@ plait_switch_to_reactor(plait_transport *t, const plait_protocol_ops *ops,
 
 /* The value that names this connection on any thread. */
 PLAIT_EXTERN plait_handle plait_transport_handle(const plait_transport *t);
+/* Its reactor, for life. */
 PLAIT_EXTERN plait_reactor *plait_transport_reactor(const plait_transport *t);
 /* Whether callbacks run on workers. */
 PLAIT_EXTERN bool plait_transport_on_workers(const plait_transport *t);
@@ -147,12 +148,14 @@ PLAIT_EXTERN void plait_transport_set_watermarks(plait_transport *t,
                                                  uint32_t low_bytes);
 /* TCP_NODELAY, which is on by default.  0 or a negative code. */
 PLAIT_EXTERN int plait_transport_set_nodelay(plait_transport *t, bool on);
-/* SO_KEEPALIVE with a first probe after |idle_s| seconds; 0 turns it off. */
+/* SO_KEEPALIVE with a first probe after |idle_s| seconds; 0 turns it off.  0 or
+ * a negative code. */
 PLAIT_EXTERN int plait_transport_set_keepalive(plait_transport *t,
                                                unsigned idle_s);
 /* The descriptor, still plait's, or -1 when it is closed. */
 PLAIT_EXTERN int plait_transport_fd(const plait_transport *t);
 
+/* What has gone through so far. */
 typedef struct plait_transport_stats {
   uint64_t received_bytes; /* read from the system */
   uint64_t sent_bytes;     /* taken by the system */

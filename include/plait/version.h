@@ -1,3 +1,4 @@
+/* The version of the headers, and that of the library. */
 #ifndef PLAIT_VERSION_H
 #define PLAIT_VERSION_H
 
@@ -10,7 +11,8 @@
 
 PLAIT_BEGIN
 
-/* The version of the library that is linked, such as "0.1.0"; static. */
+/* The version of the library that is linked, such as "0.1.0"; static.
+ * Any thread. */
 PLAIT_EXTERN const char *plait_version(void);
 
 PLAIT_END

@@ -33,6 +33,7 @@ typedef struct plait__socket {
   const struct plait__socket_events *events;
 } plait__socket;
 
+/* Embedded in a struct of yours. */
 struct plait_watch {
   /* private */
   plait__socket socket;
