@@ -1,4 +1,4 @@
-/* The one place that calls protocols.
+/* The one place that calls protocols of connections on reactors.
  *
  * Between enter() and leave() the stream is its reactor's current one: what is
  * written to it meanwhile is gathered in the outbox, and leave() sends it in
