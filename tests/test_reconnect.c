@@ -49,6 +49,16 @@ START_TEST(retries_are_counted) {
 }
 END_TEST
 
+/* R143: no port is left to connect from. */
+START_TEST(no_port_is_waited_for) {
+  struct journey j = {.reconnect = plain,
+                      .hosts = {{A4, 0, PLAIT_EADDRNOTAVAIL}}};
+  j.reconnect.retries = 1;
+  check(j, "0 look; 0 try " A4 "; 0 failed PLAIT_EADDRNOTAVAIL; 1000 look; "
+           "1000 try " A4 "; 1000 failed PLAIT_EADDRNOTAVAIL; 1000 stopped");
+}
+END_TEST
+
 /* Each attempt has the whole time-out, and a failed lookup is a failure. */
 START_TEST(each_attempt_has_its_time_out) {
   struct journey j = {
@@ -297,6 +307,7 @@ static void add_connectors(Suite *s) {
   TCase *tc = tcase_create("connectors");
   tcase_add_test(tc, off_by_default);
   tcase_add_test(tc, retries_are_counted);
+  tcase_add_test(tc, no_port_is_waited_for);
   tcase_add_test(tc, each_attempt_has_its_time_out);
   tcase_add_test(tc, jitter_is_drawn);
   tcase_add_test(tc, short_lives);
