@@ -307,6 +307,8 @@ START_TEST(test_no_factory) {
   ck_assert_int_eq(plait_background(plait_runtime_reactor(runtime, 0), never,
                                     NULL, &factory),
                    PLAIT_EINVAL);
+  ck_assert_str_eq(plait_error_detail(),
+                   "background: factory: invalid argument");
   close_runtime();
 }
 END_TEST

@@ -83,9 +83,9 @@ PLAIT_EXTERN int plait_pipe_joint(plait_transport *a, plait_transport *b,
  * plait_error_detail() names the step, then for side 0.  If |a| is lost before,
  * the attempt is given up.
  *
- * 0, or a negative code, and the joint hears nothing, and |a| is reset:
- * PLAIT_EENDPOINT, PLAIT_EINVAL (|options|), PLAIT_ECLOSED (it could not be
- * switched), PLAIT_ENOMEM. */
+ * 0, or a negative code with plait_error_detail(), and the joint hears nothing,
+ * and |a| is reset: PLAIT_EENDPOINT, PLAIT_EINVAL (|options|), PLAIT_ECLOSED
+ * (it could not be switched), PLAIT_ENOMEM. */
 PLAIT_EXTERN int plait_pipe_connect(plait_transport *a, const char *endpoint,
                                     const plait_connect_options *options,
                                     plait_joint *joint);

@@ -100,11 +100,13 @@ PLAIT_EXTERN plait_pool *plait_runtime_pool(plait_runtime *runtime);
  * is started.  It may begin at once; of several that a callback submits, all
  * but one may begin only when the callback has returned, so do not wait for
  * them there.  plait_run() waits for it.  In a callback on a reactor of the
- * pool's runtime, or a connection's on a worker.  0; PLAIT_EINVAL elsewhere;
- * PLAIT_EFULL: queue_max tasks wait; PLAIT_ECANCELED: the grace is over;
- * PLAIT_ENOTSUP: it has a time-out, and this callback is on a worker
+ * pool's runtime, or a connection's on a worker.
+ *
+ * 0, or with plait_error_detail(), and the task is yours: PLAIT_EINVAL,
+ * elsewhere; PLAIT_EFULL: queue_max tasks wait; PLAIT_ECANCELED: the grace is
+ * over; PLAIT_ENOTSUP: it has a time-out, and this callback is on a worker
  * (plait_defer() can); PLAIT_ENOMEM, PLAIT_EAGAIN: there is no thread, and none
- * could be started.  After a code the task is yours. */
+ * could be started. */
 PLAIT_EXTERN int plait_pool_submit(plait_pool *pool, plait_task *task);
 
 /* For |work|, which may give up then: whether its time is over.  Any thread. */
@@ -126,9 +128,10 @@ enum { PLAIT_HOLD_READING = 1u }; /* for plait_defer() */
  * So |task| may lie in the instance, and |work| may read what the connection's
  * callbacks leave alone meanwhile.
  *
- * 0; PLAIT_ECLOSED: the connection is gone; PLAIT_ENOMEM; and, if none of its
+ * In the connection's serial context.  0, or with plait_error_detail()
+ * PLAIT_ECLOSED: the connection is gone; PLAIT_ENOMEM; and, if none of its
  * tasks is under way, what plait_pool_submit() answers (if one is, |done| gets
- * it).  In the connection's serial context. */
+ * it). */
 PLAIT_EXTERN int plait_defer(plait_transport *t, plait_task *task,
                              unsigned flags);
 

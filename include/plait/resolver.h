@@ -73,13 +73,15 @@ PLAIT_EXTERN plait_resolver *plait_runtime_resolver(plait_runtime *runtime);
  * its connection_lost in any case; or, with a NULL owner, on the reactor that
  * asked.  Identical questions that a reactor asks at the same time are one
  * lookup.  plait_run() waits for the answer.  In a callback; with an |owner|,
- * in one of its callbacks.  0; PLAIT_EINVAL: elsewhere, or the name is empty,
- * longer than PLAIT_NAME_MAX, or has a part of more than 63 bytes or none, or
- * the address is no IP address, or the service is empty, longer than
- * PLAIT_NAME_MAX, begins with a blank or a sign, or is a number above 65,535;
- * PLAIT_EFULL: 65,536 queries are under way; PLAIT_ECANCELED: the grace is
- * over; PLAIT_ECLOSED: |owner| is gone; PLAIT_ENOMEM.  After a code the query
- * is yours, and not answered. */
+ * in one of its callbacks.
+ *
+ * 0, or with plait_error_detail(), and the query is yours and not answered:
+ * PLAIT_EINVAL: elsewhere, or the name is empty, longer than PLAIT_NAME_MAX, or
+ * has a part of more than 63 bytes or none, or the address is no IP address, or
+ * the service is empty, longer than PLAIT_NAME_MAX, begins with a blank or a
+ * sign, or is a number above 65,535; PLAIT_EFULL: 65,536 queries are under way;
+ * PLAIT_ECANCELED: the grace is over; PLAIT_ECLOSED: |owner| is gone;
+ * PLAIT_ENOMEM. */
 PLAIT_EXTERN int plait_resolve(plait_resolver *resolver, plait_transport *owner,
                                plait_query *query);
 

@@ -158,14 +158,14 @@ static void adopt_start(plait_reactor *r, plait__mail *mail, bool drop) {
 }
 
 int plait__adoption_new(plait_reactor *r, plait_factory *factory,
-                        plait__adoption **ret) {
+                        const char *step, plait__adoption **ret) {
   plait__adoption *a = plait__zalloc(r->os, sizeof *a);
   if (a == NULL)
-    return plait__fail(PLAIT_ENOMEM, "adopt: out of memory");
+    return plait__fail(PLAIT_ENOMEM, "%s: out of memory", step);
   int code = plait__factory_use(r->runtime, factory);
   if (code != 0) {
     plait__free(r->os, a);
-    return plait__fail(code, "adopt: factory: %s", plait_strerror(code));
+    return plait__fail(code, "%s: factory: %s", step, plait_strerror(code));
   }
   plait__factory_count(factory);
   plait__factory_unuse(factory); /* the connection uses it now */
@@ -184,7 +184,7 @@ void plait__adoption_send(plait__adoption *a, plait__adopter *adopter, int fd) {
 
 int plait__adopt_fd(plait_reactor *r, int fd, plait_factory *factory) {
   plait__adoption *a;
-  int code = plait__adoption_new(r, factory, &a);
+  int code = plait__adoption_new(r, factory, "adopt", &a);
   if (code == 0)
     plait__adoption_send(a, NULL, fd);
   return code;
@@ -223,7 +223,7 @@ static int stdio_start(plait_runtime *runtime, plait__adoption *a) {
 
 int plait_stdio(plait_reactor *reactor, plait_factory *factory) {
   plait__adoption *a;
-  int code = plait__adoption_new(reactor, factory, &a);
+  int code = plait__adoption_new(reactor, factory, "stdio", &a);
   if (code != 0)
     return code;
   code = stdio_start(reactor->runtime, a);

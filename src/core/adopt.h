@@ -18,9 +18,9 @@ typedef struct plait__adopter {
 } plait__adopter;
 
 /* An adoption begins: from here on |factory| is in use.  A code leaves the
- * error detail.  Then one of the two below. */
+ * error detail, of |step|.  Then one of the two below. */
 int plait__adoption_new(plait_reactor *r, plait_factory *factory,
-                        plait__adoption **ret);
+                        const char *step, plait__adoption **ret);
 /* |fd| is plait's now, and goes to the reactor. */
 void plait__adoption_send(plait__adoption *a, plait__adopter *adopter, int fd);
 /* It comes to nothing (|made| is for adopt.c). */

@@ -225,7 +225,7 @@ int plait_background(plait_reactor *reactor, plait_background_fn *fn, void *arg,
                      plait_factory *factory) {
   plait__adoption *a;
   int fds[2];
-  int code = plait__adoption_new(reactor, factory, &a);
+  int code = plait__adoption_new(reactor, factory, "background", &a);
   if (code != 0)
     return code;
   plait__background *b = background_new(reactor, fn, arg, factory);

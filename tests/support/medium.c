@@ -81,7 +81,7 @@ static void taking_over(plait__adopter *adopter) {
 void medium_adopt(plait_reactor *reactor, int fd, plait_factory *factory) {
   struct taking *t = malloc(sizeof *t);
   plait__adoption *a;
-  int code = plait__adoption_new(reactor, factory, &a);
+  int code = plait__adoption_new(reactor, factory, "adopt", &a);
   require(code == 0 && t != NULL, "adopt: %s", plait_error_detail());
   *t = (struct taking){{taking_open, taking_over}, reactor};
   plait__adoption_send(a, &t->adopter, fd);
