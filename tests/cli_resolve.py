@@ -71,6 +71,13 @@ class Resolving(unittest.TestCase):
         self.assertIn('this is no name: "127.0.0.1 .test"', err)
         self.assertIn("a line of more than 16384 bytes", err)
 
+    def test_no_time_at_all(self):
+        status, out, err = resolve("--timeout", "0", "127.0.0.1")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("a number of seconds above 0", err)
+        status, out, err = resolve("--timeout", "0.0001", "127.0.0.1")
+        self.assertEqual((status, out, err), (0, "127.0.0.1: localhost\n", ""))
+
     def test_full_disk(self):
         for words, text in ((["127.0.0.1"] * 2, ""), ([], "127.0.0.1\n" * 5000)):
             with open("/dev/full", "w", encoding="ascii") as full:

@@ -18,6 +18,14 @@ struct resolve_options {
 
 #define FIELD(member) offsetof(struct resolve_options, member)
 
+/* 0 would be the resolver's default, and elsewhere it is never. */
+static const char *option_timeout(const char *text, void *uint32_ms_field) {
+  const uint32_t *field = uint32_ms_field;
+  return option_seconds(text, uint32_ms_field) == NULL && *field > 0
+             ? NULL
+             : "a number of seconds above 0, to 4000000";
+}
+
 static const char *option_family(const char *text, void *uint8_field) {
   uint8_t *field = uint8_field;
   if (strcmp(text, "4") != 0 && strcmp(text, "6") != 0) {
@@ -39,7 +47,7 @@ static const char *option_backend(const char *text, void *kind_field) {
 
 static const struct option resolve_table[] = {
     {"--timeout", "S", "gives a lookup up after S seconds of it (10)",
-     option_seconds, FIELD(timeout_ms), "--timeout 2"},
+     option_timeout, FIELD(timeout_ms), "--timeout 2"},
     {"--family", "4|6", "only addresses of IPv4, or of IPv6 (both)",
      option_family, FIELD(family), "--family 6"},
     {"--backend", "WHAT", "who asks: the system, or c-ares (system)",
