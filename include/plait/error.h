@@ -77,11 +77,12 @@ PLAIT_EXTERN const char *plait_strerror(int code);
  * has none.  Any thread. */
 PLAIT_EXTERN const char *plait_error_name(int code);
 
-/* After a function that starts something has failed, inside connect_failed(),
- * and, on a reactor, inside connection_lost(PLAIT_ECHILDFAILED): the step, the
- * subject and the reason in one line, such as
- * "listen tcp:80: bind: permission denied".  The text belongs to the calling
- * thread and holds until its next failure. */
+/* The step, the subject and the reason in one line, such as
+ * "listen tcp:80: bind: permission denied": after a function that starts
+ * something has failed; inside connect_failed(); inside a query's |answered|
+ * with a code; inside |ended| of a process that did not start; and, on a
+ * reactor, inside connection_lost(PLAIT_ECHILDFAILED).  The text belongs to the
+ * calling thread and holds until its next failure. */
 PLAIT_EXTERN const char *plait_error_detail(void);
 
 PLAIT_END

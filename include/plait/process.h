@@ -143,7 +143,8 @@ struct plait_process_ops {
   /* The pipe |fd| is gone, and its transport after this returned.  0: the child
    * (and whoever else had it) closed it, and everything was delivered; or you
    * did, and all that you wrote was handed over.  PLAIT_EPIPE: the child does
-   * not read any more.  Else see connection_lost. */
+   * not read any more.  PLAIT_ETIMEOUT: others had it for drain_ms, and it was
+   * closed.  Else see connection_lost. */
   void (*pipe_lost)(plait_process *p, int fd, int reason);
 
   /* The send queue of |fd| is at or below its low-water mark again. */

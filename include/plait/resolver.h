@@ -47,7 +47,8 @@ struct plait_query {
    * PLAIT_ETIMEOUT; PLAIT_ECANCELED: cancelled, the owner's connection is over,
    * or the runtime's grace is; PLAIT_ETEMPORARY: the name servers could not
    * say; PLAIT_ENOMEM, an errno; PLAIT_ECLOSED: the runtime is being freed and
-   * nothing of plait's may be called. */
+   * nothing of plait's may be called.  Behind a code plait_error_detail() has
+   * the name. */
   void (*answered)(plait_query *query, int code);
 
   /* The answer, good inside |answered|. */
