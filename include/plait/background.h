@@ -39,10 +39,10 @@ typedef int plait_background_fn(int fd, void *arg);
  * 0: connection_made follows from the reactor, and |fn| begins behind it, or
  * beside it with callbacks on workers.  connection_lost comes only once |fn|
  * has returned: until then |arg|, and what the function uses of yours, has to
- * stay. Its reason is PLAIT_EPIPE if |fn| returned 0 without having read all
- * that was sent to it.  If no thread can be started the connection is lost with
- * the code (PLAIT_EAGAIN); if the factory refuses, memory is out or the runtime
- * is freed before that, there is neither connection nor |fn|.
+ * stay. Its reason is PLAIT_EPIPE if |fn| returned 0 or more without having
+ * read all that was sent to it.  If no thread can be started the connection is
+ * lost with the code (PLAIT_EAGAIN); if the factory refuses, memory is out or
+ * the runtime is freed before that, there is neither connection nor |fn|.
  *
  * A function that does not return when its connection is closed keeps
  * plait_run(): when the runtime was stopped, its grace is over, and a second
