@@ -1,10 +1,9 @@
 /* THE SEAM: the whole outside world, as three small tables.
  *
  * Nothing above this line reads a clock, opens a socket, starts a thread or
- * allocates memory but through them; a backend (src/uv, or the one of the
- * tests that lives in memory) fills them in and decides nothing: which
- * connection to accept, when to back off, when to read or to close is decided
- * above, once.
+ * allocates memory but through them; a backend (src/uv, or src/sim, which lives
+ * in memory) fills them in and decides nothing: which connection to accept,
+ * when to back off, when to read or to close is decided above, once.
  *
  * Codes are 0 or a negative PLAIT_E* code.  Descriptors are ints; in a backend
  * without descriptors they are names it gave out.
