@@ -92,6 +92,7 @@ class Simulating(unittest.TestCase):
     def test_wrong_words(self):
         for words in ((), ("bell",), ("echo", "--seed", "x"),
                       ("echo", "--seed", str(2**64)),
+                      ("echo", "--seeds", "0"), ("echo", "--places"),
                       ("echo", "--set", "bell=1"), ("echo", "chat")):
             status, _, err = sim(*words)
             self.assertEqual(status, 2, words)

@@ -187,6 +187,8 @@ static void start_wrong(plait_call *call, plait_protocol *p) {
   require(ask_as(&questions[0], (plait_query){.address = path}, NULL) ==
               PLAIT_EINVAL,
           "a path is taken");
+  require(strstr(plait_error_detail(), "neither a name nor an IP address"),
+          "it says: %s", plait_error_detail());
   require(ask_as(&questions[0], (plait_query){.name = "a", .service = ""},
                  NULL) == PLAIT_EINVAL,
           "an empty service is taken");

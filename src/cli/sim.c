@@ -15,8 +15,7 @@ struct sim_options {
 
 #define FIELD(member) offsetof(struct sim_options, member)
 
-/* ---- options ----------------------------------------------------------------
- */
+/* ---- options ------------------------------------------------------------- */
 
 /* Decimal, or hexadecimal behind 0x. */
 static const char *option_u64(const char *text, void *field) {
@@ -27,6 +26,14 @@ static const char *option_u64(const char *text, void *field) {
   if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
     return "a number of 64 bits at most";
   *(uint64_t *)field = value;
+  return NULL;
+}
+
+static const char *option_seeds(const char *text, void *field) {
+  uint64_t seeds;
+  if (option_u64(text, &seeds) != NULL || seeds == 0)
+    return "a number from 1 on";
+  *(uint64_t *)field = seeds;
   return NULL;
 }
 
@@ -52,8 +59,8 @@ static const char *option_setting(const char *text, void *field) {
 static const struct option sim_table[] = {
     {"--seed", "N", "the first seed (1)", option_u64, FIELD(order.seed),
      "--seed 4711"},
-    {"--seeds", "COUNT", "how many seeds, one after the other (1)", option_u64,
-     FIELD(order.seeds), "--seeds 10000"},
+    {"--seeds", "COUNT", "how many seeds, one after the other (1)",
+     option_seeds, FIELD(order.seeds), "--seeds 10000"},
     {"--jobs", "N", "processes at a time (one for each processor)",
      option_workers, FIELD(order.jobs), "--jobs 4"},
     {"--set", "NAME=N", "gives a number of the world that is drawn otherwise",
@@ -68,7 +75,7 @@ static const struct option sim_table[] = {
      "fails each call of the world of --seed that may fail, one a run",
      option_flag, FIELD(order.faults), "--faults"},
     {"--places", NULL, "prints where these calls are", option_flag,
-     FIELD(places), "--places"},
+     FIELD(places), "--faults --places"},
     {"--events", NULL, "prints the hash of all that happened, and counts",
      option_flag, FIELD(events), "--events"},
     {"--list", NULL, "prints scenarios; with one, the world of --seed",
@@ -112,8 +119,7 @@ static const struct command sim_command = {
     .more_help = sim_more_help,
 };
 
-/* ---- what is printed
- * --------------------------------------------------------- */
+/* ---- what is printed ----------------------------------------------------- */
 
 static void print_plan(const struct sim_order *order) {
   struct plan plan;
@@ -162,8 +168,7 @@ static void print_text(const struct sim_options *options,
          r->failures, r->failures == 1 ? "" : "s");
 }
 
-/* ---- running
- * ------------------------------------------------------------------ */
+/* ---- running ------------------------------------------------------------- */
 
 static bool sim_play(const struct sim_order *order, struct sim_result *ret,
                      FILE *out, bool progress) {
@@ -230,6 +235,9 @@ int sim_main(int argc, char **argv) {
   if (count != 1)
     return wrong_usage(&sim_command,
                        "one scenario, please: see plait sim --list");
+  if (options.places && !options.order.faults)
+    return wrong_usage(&sim_command,
+                       "--places is of the calls that --faults fails");
   options.order.scenario = scenario_find(argv[0]);
   if (options.order.scenario == NULL)
     return wrong_usage(&sim_command, "no scenario \"%s\": see plait sim --list",

@@ -138,13 +138,21 @@ static bool service_is_good(const char *service) {
 
 static int query_check(const plait_query *query) {
   plait_address address;
-  if (query->name == NULL) {
+  const char *name = query->name, *service = query->service;
+  if (name == NULL) {
     uint8_t family = query->address.family;
-    return family == PLAIT_IPV4 || family == PLAIT_IPV6 ? 0 : PLAIT_EINVAL;
+    return family == PLAIT_IPV4 || family == PLAIT_IPV6
+               ? 0
+               : plait__fail(PLAIT_EINVAL,
+                             "resolve: neither a name nor an IP address");
   }
-  if (plait_address_parse(query->name, 0, &address) == 0)
-    return 0;
-  return name_is_good(query->name) ? 0 : PLAIT_EINVAL;
+  if (service != NULL && !service_is_good(service))
+    return plait__fail(PLAIT_EINVAL, "resolve: this is no service: \"%.80s\"",
+                       service);
+  if (plait_address_parse(name, 0, &address) != 0 && !name_is_good(name))
+    return plait__fail(PLAIT_EINVAL, "resolve: this is no name: \"%.80s\"",
+                       name);
+  return 0;
 }
 
 /* The owner's connection is over. */
@@ -211,13 +219,9 @@ int plait_resolve(plait_resolver *resolver, plait_transport *owner,
     return plait__fail(PLAIT_EINVAL, "resolve: not in a callback");
   if (owner != NULL)
     r = plait__stream_of(owner)->reactor;
-  if (query->name != NULL && query->service != NULL &&
-      !service_is_good(query->service))
-    return plait__fail(PLAIT_EINVAL, "resolve: this is no service: \"%.80s\"",
-                       query->service);
   int code = query_check(query);
   if (code != 0)
-    return plait__fail(code, "resolve: this is no name: \"%.80s\"", name);
+    return code;
   if (atomic_load(&resolver->cut))
     code = PLAIT_ECANCELED;
   else if (atomic_load(&resolver->waiting) >= PLAIT__QUERIES_MAX)
