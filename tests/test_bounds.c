@@ -405,8 +405,7 @@ START_TEST(events_take_time) {
 }
 END_TEST
 
-/* ---- reading beside what is left over --------------------------------------
- */
+/* ---- reading beside what is left over ------------------------------------ */
 
 enum { MUCH = 1000000, SMALL_READ = 16 * 1024, TAIL = 10 };
 

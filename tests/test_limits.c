@@ -383,8 +383,7 @@ START_TEST(a_late_reader_loses_nothing) {
 }
 END_TEST
 
-/* ---- what a callback on a worker writes ------------------------------------
- */
+/* ---- what a callback on a worker writes ---------------------------------- */
 
 enum { ORDERS = 64 * KIB, PIECE = 10000, PIECES = 10 };
 

@@ -33,8 +33,7 @@ struct sim_order {
   struct settings settings;
 };
 
-/* ---- one run: sim_run.c ---------------------------------------------------
- */
+/* ---- one run: sim_run.c -------------------------------------------------- */
 
 /* The plan of |seed|, with what was set. */
 void sim_plan(struct plan *ret, const struct sim_order *order, uint64_t seed);
@@ -65,8 +64,7 @@ const char *sim_child_end(struct sim_child *child);
 void sim_child_print(struct sim_child *child, FILE *out);
 void sim_child_close(struct sim_child *child);
 
-/* ---- places in the code: sim_places.c --------------------------------------
- */
+/* ---- places in the code: sim_places.c ------------------------------------ */
 
 enum { PLACES = 2048 };
 
@@ -79,8 +77,7 @@ struct places {
 void places_add(struct places *places, const char *place);
 void places_print(const struct places *places, FILE *out);
 
-/* ---- many: sim_batch.c ------------------------------------------------------
- */
+/* ---- many: sim_batch.c --------------------------------------------------- */
 
 enum { SIM_FAILURES = 32 };
 
@@ -97,8 +94,7 @@ struct sim_result {
 bool sim_batch(const struct sim_order *order, struct sim_result *ret, FILE *out,
                bool progress);
 
-/* ---- less: sim_shrink.c -----------------------------------------------------
- */
+/* ---- less: sim_shrink.c -------------------------------------------------- */
 
 /* Makes |plan|, which fails, as small as it goes while it fails. */
 void sim_shrink(const struct sim_order *order, struct plan *plan, FILE *out);

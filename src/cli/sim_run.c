@@ -52,8 +52,7 @@ void sim_replay(char *ret, const struct sim_order *order,
            a <= b ? drawn_text : calm_text);
 }
 
-/* ---- in the child ---------------------------------------------------------
- */
+/* ---- in the child -------------------------------------------------------- */
 
 /* What has failed leaves nothing behind that the next world would see. */
 static void run_without(const struct sim_order *order, struct plan plan) {
@@ -103,8 +102,7 @@ _Noreturn static void run_all(const struct sim_child *child,
   exit(STATUS_DONE);
 }
 
-/* ---- in the parent ---------------------------------------------------------
- */
+/* ---- in the parent ------------------------------------------------------- */
 
 bool sim_child_start(struct sim_child *child, const struct sim_order *order,
                      const struct plan *plan) {

@@ -38,8 +38,7 @@ static bool line_send(struct chatter *c, const char *text, size_t len) {
   return more;
 }
 
-/* ---- the client ------------------------------------------------------------
- */
+/* ---- the client ---------------------------------------------------------- */
 
 static void client_say(struct chatter *c) {
   char text[CROWD_LINE];
@@ -126,8 +125,7 @@ static void client_line(plait_line *line, plait_slice text) {
   stage->bytes += text.len;
 }
 
-/* ---- the server ------------------------------------------------------------
- */
+/* ---- the server ---------------------------------------------------------- */
 
 static void server_made(plait_protocol *p) {
   struct chatter *c = chatter_of(p);
@@ -166,8 +164,7 @@ static void server_line(plait_line *line, plait_slice text) {
   crowd_say(crowd, c->member->number, text.len);
 }
 
-/* ---- events of both ---------------------------------------------------------
- */
+/* ---- events of both ------------------------------------------------------ */
 
 static void chatter_data(plait_protocol *p, const uint8_t *data, size_t len) {
   struct chatter *c = chatter_of(p);
@@ -238,8 +235,7 @@ struct witness *chat_witness(plait_protocol *p) {
   return p->ops == &chat_server.base ? chatter_of(p)->w : NULL;
 }
 
-/* ---- the play --------------------------------------------------------------
- */
+/* ---- the play ------------------------------------------------------------ */
 
 static void chat_failed(plait_factory *factory, plait_connector *connector,
                         int reason) {
@@ -321,8 +317,7 @@ const struct scenario scenario_chat = {
     .bound = chat_bound,
     .close = chat_close};
 
-/* ---- pace: how fast the simulator is ----------------------------------------
- */
+/* ---- pace: how fast the simulator is ------------------------------------- */
 
 static const struct plan_range pace_ranges[] = {
     {"reactors", 1, 1},         {"connections", 10, 10},

@@ -5,8 +5,7 @@
 
 struct family *family;
 
-/* ---- the program ----------------------------------------------------------
- */
+/* ---- the program --------------------------------------------------------- */
 
 static struct child *child_known(plait_sim_child *c) {
   unsigned number = 0;
@@ -91,8 +90,7 @@ void child_check(const struct child *child, bool by_itself) {
         (unsigned long long)child->out.delivered);
 }
 
-/* ---- processes -------------------------------------------------------------
- */
+/* ---- processes ----------------------------------------------------------- */
 
 struct parent {
   plait_process base;

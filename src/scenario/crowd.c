@@ -62,8 +62,7 @@ void crowd_say(struct crowd *crowd, unsigned source, size_t len) {
       member_tell(crowd, &crowd->members[i], source, len);
 }
 
-/* ---- calls
- * -------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------- */
 
 struct visit {
   plait_call call;
@@ -102,8 +101,7 @@ static void member_visit(struct crowd *crowd, struct member *m, bool writable) {
   visit_drop(&visit->call);
 }
 
-/* ---- threads that are none of plait's
- * ----------------------------------------- */
+/* ---- threads that are none of plait's ------------------------------------ */
 
 static void outsider_act(struct outsider *o) {
   struct crowd *crowd = o->crowd;

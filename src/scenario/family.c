@@ -3,8 +3,7 @@
 
 enum { KIB = 1024 };
 
-/* ---- a program as an endpoint ----------------------------------------------
- */
+/* ---- a program as an endpoint -------------------------------------------- */
 
 struct talker {
   plait_protocol base;
@@ -171,8 +170,7 @@ static const plait_protocol_ops visitor_ops = {
     .draining = visitor_draining,
     .connection_lost = visitor_lost};
 
-/* ---- the scenario ----------------------------------------------------------
- */
+/* ---- the scenario -------------------------------------------------------- */
 
 static void family_failed(plait_factory *factory, plait_connector *connector,
                           int reason) {

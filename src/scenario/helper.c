@@ -88,8 +88,7 @@ unsigned helpers_open(struct helpers *helpers, struct stage *stage,
   return count;
 }
 
-/* ---- the accounts ----------------------------------------------------------
- */
+/* ---- the accounts -------------------------------------------------------- */
 
 static void helper_check(const struct helper *h) {
   struct stage *stage = h->all->stage;

@@ -79,8 +79,7 @@ static void job_check(struct job *job, int status) {
         plait_error_name(status), job->timed_out);
 }
 
-/* ---- plait_defer()
- * ------------------------------------------------------------ */
+/* ---- plait_defer() ------------------------------------------------------- */
 
 static void deferred_done(plait_task *task, int status) {
   struct job *job = plait_container_of(task, struct job, task);
@@ -142,8 +141,7 @@ static void job_answer(const struct job *job) {
   plait_handle_write(job->handle, bytes, sizeof bytes);
 }
 
-/* ---- the strand
- * ---------------------------------------------------------------- */
+/* ---- the strand ---------------------------------------------------------- */
 
 static void strand_run(plait_call *call, plait_protocol *p) {
   struct job *job = plait_container_of(call, struct job, call);
@@ -177,8 +175,7 @@ void job_post(struct office *office, struct asker *a,
     job_free(job);
 }
 
-/* ---- the pool
- * ------------------------------------------------------------------- */
+/* ---- the pool ------------------------------------------------------------ */
 
 static void submitted_done(plait_task *task, int status) {
   struct job *job = plait_container_of(task, struct job, task);

@@ -68,8 +68,7 @@ static bool is_local(const struct stage *stage) {
   return stage->plan->medium == MEDIUM_UNIX;
 }
 
-/* ---- letters ---------------------------------------------------------------
- */
+/* ---- letters ------------------------------------------------------------- */
 
 static size_t letter_fill(const struct stage *stage, unsigned sender,
                           unsigned number, bool down, uint8_t *ret) {
@@ -132,8 +131,7 @@ static void order_check(struct stage *stage, unsigned number, unsigned *last) {
   *last = number;
 }
 
-/* ---- both ------------------------------------------------------------------
- */
+/* ---- both ---------------------------------------------------------------- */
 
 static void station_close(struct station *s) {
   s->closed = true;
@@ -227,8 +225,7 @@ static void station_stopped(plait_datagram_protocol *p, int reason) {
         (unsigned long long)s->seen.dropped);
 }
 
-/* ---- the server ------------------------------------------------------------
- */
+/* ---- the server ---------------------------------------------------------- */
 
 static void server_timer(plait_timer *timer) {
   station_go_on(plait_container_of(timer, struct station, timer));
@@ -291,8 +288,7 @@ static void server_received(plait_datagram_protocol *p, const uint8_t *data,
   station_pause(s, &letters_of(stage)->dice);
 }
 
-/* ---- clients ---------------------------------------------------------------
- */
+/* ---- clients ------------------------------------------------------------- */
 
 static void client_go_on(struct station *s) {
   struct sender *sender = s->sender;
@@ -364,8 +360,7 @@ static const plait_datagram_ops server_ops =
 static const plait_datagram_ops client_ops =
     STATION_OPS(client_started, client_received);
 
-/* ---- the scenario ----------------------------------------------------------
- */
+/* ---- the scenario -------------------------------------------------------- */
 
 static void letters_started(plait_datagram_factory *f, plait_datagram_port *p) {
   (void)p;

@@ -53,8 +53,7 @@ static void peer_stop_timer(struct peer *peer) {
   token_end(&peer->timed);
 }
 
-/* ---- the client ------------------------------------------------------------
- */
+/* ---- the client ---------------------------------------------------------- */
 
 /* Ends in one of the ways there are. */
 static void client_finish(struct peer *peer) {
@@ -125,8 +124,7 @@ static void client_owes(struct peer *peer) {
                   link->up.sent > link->down.delivered;
 }
 
-/* ---- events ----------------------------------------------------------------
- */
+/* ---- events -------------------------------------------------------------- */
 
 static void peer_timer(plait_timer *timer) {
   struct peer *peer = plait_container_of(timer, struct peer, timer);

@@ -41,8 +41,7 @@ static const char *const town_endpoints[PORTS] = {
     "tcp:7000:interface=127.0.0.1", "tcp:7000:interface=127.0.0.2",
     "tcp6:7000:interface=\\:\\:1"};
 
-/* ---- callers
- * ------------------------------------------------------------------ */
+/* ---- callers ------------------------------------------------------------- */
 
 static struct caller *caller_of(struct side *side) {
   return plait_container_of(side, struct caller, side);
@@ -255,8 +254,7 @@ static void weather_run(void *arg) {
   }
 }
 
-/* ---- the play --------------------------------------------------------------
- */
+/* ---- the play ------------------------------------------------------------ */
 
 static int reconnect_open(struct stage *stage) {
   struct town *town = (struct town *)stage->play;

@@ -35,8 +35,7 @@ static struct relay *relay_of(struct stage *stage) {
   return (struct relay *)stage->play;
 }
 
-/* ---- what a joint tells ----------------------------------------------------
- */
+/* ---- what a joint tells -------------------------------------------------- */
 
 static struct visit *visit_of(plait_joint *joint) {
   return plait_container_of(joint, struct visit, joint);
@@ -79,8 +78,7 @@ static void visit_lost(plait_joint *joint, int side, int reason) {
     visit_end(visit);
 }
 
-/* ---- the front -------------------------------------------------------------
- */
+/* ---- the front ----------------------------------------------------------- */
 
 static struct visitor *visitor_of(plait_protocol *p) {
   return plait_container_of(p, struct visitor, base);
@@ -149,8 +147,7 @@ static const plait_protocol_ops visitor_ops = {
     .draining = visitor_draining,
     .connection_lost = visitor_lost};
 
-/* ---- the scenario ----------------------------------------------------------
- */
+/* ---- the scenario -------------------------------------------------------- */
 
 static void relay_lost(struct side *side) {
   relay_of(side->stage)->wanted--;

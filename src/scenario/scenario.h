@@ -116,8 +116,7 @@ uint32_t *plan_value(struct plan *plan, size_t field);
 /* The field that has the |len| bytes of |name|; NULL: there is none. */
 uint32_t *plan_find(struct plan *plan, const char *name, size_t len);
 
-/* ---- scenarios ------------------------------------------------------------
- */
+/* ---- scenarios ----------------------------------------------------------- */
 
 struct stage;
 

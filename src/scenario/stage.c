@@ -22,8 +22,7 @@ enum {
   KIB = 1024
 };
 
-/* ---- dice ------------------------------------------------------------------
- */
+/* ---- dice ---------------------------------------------------------------- */
 
 uint64_t dice_roll(struct dice *dice) {
   uint64_t x = dice->state += UINT64_C(0x9e3779b97f4a7c15);
@@ -140,8 +139,7 @@ int stage_listen(struct stage *stage, const char *endpoint, struct side *side,
   return code;
 }
 
-/* ---- the world -------------------------------------------------------------
- */
+/* ---- the world ----------------------------------------------------------- */
 
 static plait_sim_options stage_world(const struct plan *plan) {
   return (plait_sim_options){
@@ -317,8 +315,7 @@ static void direct(void *arg) {
   }
 }
 
-/* ---- the accounts
- * ------------------------------------------------------------- */
+/* ---- the accounts -------------------------------------------------------- */
 
 static void stage_check_stats(struct stage *stage) {
   uint64_t accepted = 0;

@@ -16,8 +16,7 @@
 
 #include "scenario.h"
 
-/* ---- dice: random numbers of one actor's own -------------------------------
- */
+/* ---- dice: random numbers of one actor's own ----------------------------- */
 
 struct dice {
   uint64_t state;
@@ -27,8 +26,7 @@ uint64_t dice_roll(struct dice *dice);
 uint64_t dice_below(struct dice *dice, uint64_t bound);
 bool dice_chance(struct dice *dice, uint32_t ppm);
 
-/* ---- what has to be told exactly once: token.c
- * -------------------------------- */
+/* ---- what has to be told exactly once: token.c --------------------------- */
 
 struct stage;
 
@@ -45,8 +43,7 @@ void token_start(struct token *token, struct stage *stage, const char *what);
 void token_end(struct token *token);
 void tokens_check(struct stage *stage);
 
-/* ---- the stage: stage.c -----------------------------------------------------
- */
+/* ---- the stage: stage.c -------------------------------------------------- */
 
 /* What each reactor has in its jar. */
 struct jar {
@@ -117,8 +114,7 @@ plait_sim_thread *stage_thread(struct stage *stage, void (*fn)(void *arg),
 int stage_listen(struct stage *stage, const char *endpoint, struct side *side,
                  plait_listener **ret);
 
-/* ---- the order of calls: witness.c -----------------------------------------
- */
+/* ---- the order of calls: witness.c --------------------------------------- */
 
 enum call {
   CALL_DATA,
@@ -224,8 +220,7 @@ bool flow_write_frame(struct flow *f, plait_framed *framed, size_t len);
 void flow_deliver(struct flow *f, const uint8_t *data, size_t len);
 void flow_check(const struct flow *f);
 
-/* ---- a client and its server: link.c
- * ------------------------------------------ */
+/* ---- a client and its server: link.c ------------------------------------- */
 
 struct link {
   unsigned number;
@@ -257,8 +252,7 @@ void links_free(struct stage *stage);
 void ask_start(struct stage *stage, struct witness *w, plait_transport *t,
                struct dice *dice);
 
-/* ---- both ends of an echo: peer.c -----------------------------------------
- */
+/* ---- both ends of an echo: peer.c ---------------------------------------- */
 
 /* plan.medium */
 enum { MEDIUM_TCP, MEDIUM_UNIX, MEDIUM_PAIR };

@@ -198,8 +198,7 @@ void witness_pause(struct witness *w, plait_transport *t, bool on) {
     plait_resume_reading(t);
 }
 
-/* ---- of all of them ---------------------------------------------------------
- */
+/* ---- of all of them ------------------------------------------------------ */
 
 void witnesses_check(struct stage *stage) {
   for (const struct witness *w = stage->witnesses; w != NULL; w = w->next)

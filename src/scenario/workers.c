@@ -44,8 +44,7 @@ static bool letter_is_answered(const struct letter *letter) {
   return letter->kind != LETTER_STRAND && letter->kind != LETTER_POOL;
 }
 
-/* ---- the client ------------------------------------------------------------
- */
+/* ---- the client ---------------------------------------------------------- */
 
 static void client_later(struct asker *a) {
   struct stage *stage = a->w->stage;
@@ -143,8 +142,7 @@ static void client_eof(plait_protocol *p) {
   witness_leave(a->w);
 }
 
-/* ---- the server ------------------------------------------------------------
- */
+/* ---- the server ---------------------------------------------------------- */
 
 static void server_takes_over(struct asker *a, const struct witness *before) {
   CHECK(a->w->stage, before->state == WITNESS_LOST,
@@ -249,8 +247,7 @@ static void server_resume(plait_protocol *p) {
   witness_leave(a->w);
 }
 
-/* ---- of both
- * ----------------------------------------------------------------- */
+/* ---- of both ------------------------------------------------------------- */
 
 static void asker_data(plait_protocol *p, const uint8_t *data, size_t len) {
   struct asker *a = asker_of(p);
@@ -302,8 +299,7 @@ static const plait_framed_ops workers_client = {
     .codec = &plait_int32.codec,
     .frame_received = client_frame};
 
-/* ---- the play --------------------------------------------------------------
- */
+/* ---- the play ------------------------------------------------------------ */
 
 static void workers_failed(plait_factory *factory, plait_connector *connector,
                            int reason) {

@@ -300,8 +300,7 @@ static int net_option(plait__socket *socket, bool set, plait_option option,
   return (int)net_trace("io.option", option, code);
 }
 
-/* ---- descriptors that are passed, of which this world has none ------------
- */
+/* ---- descriptors that are passed, of which this world has none ----------- */
 
 static int net_check_fd(int fd) {
   (void)fd;

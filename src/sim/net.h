@@ -217,8 +217,7 @@ void plait__sim_listener_close(plait__sim_socket *listener);
 bool plait__sim_is_any(const plait_address *a);
 bool plait__sim_same_ip(const plait_address *a, const plait_address *b);
 
-/* ---- datagrams: datagram.c, letter.c --------------------------------------
- */
+/* ---- datagrams: datagram.c, letter.c ------------------------------------- */
 
 int plait__sim_datagram_open(const plait__datagram_spec *spec, int *ret_fds,
                              const char **ret_step);

@@ -47,8 +47,7 @@ int plait__sim_events_reserve(void);
 void plait__sim_events_release(void);
 void plait__sim_events_close(void);
 
-/* ---- stacks: fiber.c ------------------------------------------------------
- */
+/* ---- stacks: fiber.c ----------------------------------------------------- */
 
 typedef struct plait__sim_fiber plait__sim_fiber;
 
@@ -65,8 +64,7 @@ void plait__sim_fiber_free(plait__sim_fiber *fiber);
 /* Frees the stacks that were kept. */
 void plait__sim_fibers_close(void);
 
-/* ---- the world: sim.c -----------------------------------------------------
- */
+/* ---- the world: sim.c ---------------------------------------------------- */
 
 /* The one that there is; NULL before and after. */
 plait_sim *plait__sim(void);
@@ -90,8 +88,7 @@ void plait__sim_jump(uint64_t at_ns);
  * came of it. */
 void plait__sim_trace(const char *call, uint64_t subject, int64_t result);
 
-/* ---- who goes on: thread.c ------------------------------------------------
- */
+/* ---- who goes on: thread.c ----------------------------------------------- */
 
 struct plait_sim_thread {
   plait__sim_fiber *fiber;
@@ -140,8 +137,7 @@ void plait__sim_park(const char *where, uint64_t until_ns);
 void plait__sim_unpark(plait_sim_thread *t);
 void plait__sim_sleep(const char *where, uint64_t ns);
 
-/* ---- which call fails: fault.c --------------------------------------------
- */
+/* ---- which call fails: fault.c ------------------------------------------- */
 
 /* Asked by each call that may fail: whether it is to, be it the one of
  * plait_sim_fail_at() or by the chance |ppm|.  |site| is where. */
@@ -152,8 +148,7 @@ bool plait__sim_fails_alloc(const char *site);
 const char *plait__sim_site(const char *site);
 void plait__sim_faults_open(void);
 
-/* ---- allocations: memory.c ------------------------------------------------
- */
+/* ---- allocations: memory.c ----------------------------------------------- */
 
 void *plait__sim_alloc(void *old, size_t size, const char *site);
 /* Writes what is left to |ret|, a line for each site; returns its length. */
@@ -161,8 +156,7 @@ size_t plait__sim_memory_left(char *ret, size_t size);
 void plait__sim_memory_open(void);
 void plait__sim_memory_close(void); /* forgets what is left */
 
-/* ---- no progress: alarm.c -------------------------------------------------
- */
+/* ---- no progress: alarm.c ------------------------------------------------ */
 
 /* What the next simulation takes for PLAIT_SIM_ALARM_S. */
 extern uint32_t plait__sim_alarm_ms;
@@ -173,8 +167,7 @@ void plait__sim_alarm_close(void);
 void plait__sim_alarm_watch(plait_sim_thread *t);
 void plait__sim_alarm_progress(const char *call);
 
-/* ---- the tables: os.c, host.c, worker.c, loop.c ---------------------------
- */
+/* ---- the tables: os.c, host.c, worker.c, loop.c -------------------------- */
 
 extern const plait_backend plait__sim_backend;
 extern const plait__os plait__sim_os;
@@ -212,8 +205,7 @@ const char *const *plait__sim_environment(void);
 int plait__sim_duplicate(int fd, int *ret_fd);
 void plait__sim_programs_close(void);
 
-/* ---- lists: list.c --------------------------------------------------------
- */
+/* ---- lists: list.c ------------------------------------------------------- */
 
 /* Embedded in what is in a list, and the list itself: a ring.  All zero is what
  * is in no list, and an empty one. */
@@ -233,8 +225,7 @@ plait__sim_link *plait__sim_next(const plait__sim_link *list,
 /* Takes out the first one; NULL if there is none. */
 plait__sim_link *plait__sim_shift(plait__sim_link *list);
 
-/* ---- a reactor's loop: loop.c ---------------------------------------------
- */
+/* ---- a reactor's loop: loop.c -------------------------------------------- */
 
 struct plait__loop {
   plait_reactor *reactor;
@@ -260,8 +251,7 @@ void plait__sim_loops_open(void);
  * plait__sim_net_dispatch() the next time it goes on. */
 void plait__sim_loop_ready(plait__loop *loop);
 
-/* ---- the network: net.c ---------------------------------------------------
- */
+/* ---- the network: net.c -------------------------------------------------- */
 
 extern const plait__io plait__sim_io;
 

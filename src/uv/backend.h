@@ -178,8 +178,7 @@ int plait__uv_connect(const plait_address *peer, const plait_address *local,
 int plait__uv_finish_connect(plait__socket *socket);
 int plait__uv_adopt(int fd, bool listening);
 
-/* ---- datagram_open.c, datagram.c ------------------------------------------
- */
+/* ---- datagram_open.c, datagram.c ----------------------------------------- */
 
 int plait__uv_datagram_open(const plait__datagram_spec *spec, int *ret_fds,
                             const char **ret_step);
@@ -226,8 +225,7 @@ int plait__uv_cpu_number(unsigned i);
 int plait__uv_resolve(const plait__os *os, const plait__question *question,
                       plait__found *ret);
 
-/* ---- spawn.c, child.c, kid.c: children ------------------------------------
- */
+/* ---- spawn.c, child.c, kid.c: children ----------------------------------- */
 
 /* What the starting thread and its child share until that runs its program. */
 typedef struct plait__uv_embryo {

@@ -133,8 +133,7 @@ static void no_resume_without_false(struct world *w) {
   world_expect(w, "made timer lost(0)", "made data(10000) lost(EOF)");
 }
 
-/* ---- marks that move while the queue is above them
- * -------------------------*/
+/* ---- marks that move while the queue is above them ----------------------- */
 
 static void send_big(struct spy *s) {
   require(!spy_send(s, BIG), "more was welcome");
