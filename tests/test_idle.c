@@ -137,24 +137,30 @@ START_TEST(test_behind_mail) {
 }
 END_TEST
 
-/* Timers, mail of other threads and traffic get through, and so does a stop. */
+/* Timers, mail of other threads and traffic get through, and so does a stop: it
+ * comes when all have had their share, however long that takes. */
 static unsigned rounds, ticks, echoed;
 static plait_timer timer;
 
+static void count(unsigned *which) {
+  ++*which;
+  if (rounds > 100 && ticks >= 20 && echoed > 100)
+    plait_runtime_stop(runtime);
+}
+
 static void spin(plait_idle *idle) {
   (void)idle;
-  rounds++;
+  count(&rounds);
 }
 
 static void tick(plait_timer *t) {
   (void)t;
-  if (++ticks == 20)
-    plait_runtime_stop(runtime);
+  count(&ticks);
 }
 
 static void echoer_data(plait_protocol *p, const uint8_t *data, size_t len) {
-  echoed++;
   plait_write(p->transport, data, len);
+  count(&echoed);
 }
 
 static const plait_protocol_ops echoer = {.name = "echoer",
@@ -188,9 +194,6 @@ static void spin_beside_the_rest(void) {
 START_TEST(test_starves_nobody) {
   rounds = ticks = echoed = 0;
   play(spin_beside_the_rest);
-  ck_assert_uint_ge(ticks, 20);
-  ck_assert_uint_gt(echoed, 100);
-  ck_assert_uint_gt(rounds, 100);
 }
 END_TEST
 
