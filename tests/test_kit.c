@@ -290,6 +290,44 @@ START_TEST(a_slow_network_is_waited_for) {
 }
 END_TEST
 
+static struct site behind;
+
+static void connects_on(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)p, (void)data, (void)len;
+  plait_connect(plait_test_runtime(test), "tcp:127.0.0.1:9", &behind.factory,
+                NULL, NULL);
+}
+
+/* Nothing happens while it goes there and back. */
+START_TEST(a_connect_is_waited_for) {
+  static const plait_protocol_ops connects = {.size = sizeof(plait_protocol),
+                                              .data_received = connects_on};
+  struct site site = site_of(&connects, _i);
+  plait_test_options options = {
+      .sim = {.latency_min_us = 20000, .latency_max_us = 20000}};
+  behind = site_of(&act_polite, 0);
+  MUST(plait_test_new(&options, &test));
+  ck_assert_int_eq(plait_listen(plait_test_runtime(test), "tcp:9",
+                                &behind.factory, NULL, NULL),
+                   0);
+  serve(&site);
+  plait_test_feed(peer, "go on");
+  ck_assert_uint_eq(behind.made, 2);
+  end();
+}
+END_TEST
+
+START_TEST(what_stalls_is_waited_for) {
+  struct site site = site_of(&act_echo, _i);
+  plait_test_options options = {.sim.stall_ppm = 1000000};
+  MUST(plait_test_new(&options, &test));
+  serve(&site);
+  plait_test_feed(peer, "hello");
+  MUST(plait_test_expect(peer, "hello"));
+  end();
+}
+END_TEST
+
 static uint64_t hash_of_a_run(uint64_t seed) {
   struct site site = site_of(&act_echo, 1);
   plait_test_options options = {.sim = {.seed = seed, .switch_ppm = 100000},
@@ -433,6 +471,8 @@ int main(void) {
   add_both(tc, time_outs_are_to_the_millisecond);
   tcase_add_test(tc, what_blocks_takes_time);
   add_both(tc, a_slow_network_is_waited_for);
+  add_both(tc, a_connect_is_waited_for);
+  add_both(tc, what_stalls_is_waited_for);
   tcase_add_test(tc, the_seed_gives_the_run);
   tcase_add_test(tc, failures_show_the_difference);
   tcase_add_test(tc, long_failures_are_short);

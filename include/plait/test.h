@@ -82,8 +82,10 @@ PLAIT_EXTERN const char *plait_test_call(plait_test *test,
 /* Lets everything happen that is under way, be it on reactors, on workers or
  * between them, until nothing does but waiting for time-outs.  This takes as
  * much virtual time as these things do, and then the longest that the world
- * takes to deliver something: some 100 us, unless the options say otherwise.
- * What never rests has 100 ms, or 100 such times if that is more.  All
+ * takes to deliver something and an answer to it: some 100 us, unless the
+ * options say otherwise, latency and stalls.  What never rests has 100 ms, or
+ * 100 such times if that is more.  A lookup, which takes up to resolve_max_ms,
+ * is waited for by plait_test_advance() alone, as is what blocks.  All
  * functions here that do something settle. */
 PLAIT_EXTERN void plait_test_settle(plait_test *test);
 

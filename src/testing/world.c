@@ -10,8 +10,9 @@
 #include "kit.h"
 
 enum {
-  WORLD_WORK_US = 50,   /* what sim.h says that a job takes at most */
-  WORLD_MARGIN_US = 20, /* a reactor's turns */
+  WORLD_WORK_US = 50,    /* what sim.h says that a job takes at most */
+  WORLD_STALL_MS = 1000, /* and that a segment waits */
+  WORLD_MARGIN_US = 20,  /* a reactor's turns */
   WORLD_RESTLESS_US = 100000,
   WORLD_CALL_MS = 60000
 };
@@ -158,9 +159,15 @@ static plait_sim_options world_options(const plait_sim_options *given) {
   return sim;
 }
 
+/* A connect is heard of when it has gone there and back. */
 static uint64_t world_quiet_us(const plait_sim_options *sim) {
   uint64_t work = sim->work_max_us > 0 ? sim->work_max_us : WORLD_WORK_US;
-  return sim->latency_max_us + sim->wake_max_us + work + WORLD_MARGIN_US;
+  uint64_t stall_ms =
+      sim->stall_max_ms > 0 ? sim->stall_max_ms : WORLD_STALL_MS;
+  uint64_t way = 2 * (uint64_t)sim->latency_max_us;
+  if (sim->stall_ppm > 0)
+    way += 1000 * stall_ms;
+  return way + sim->wake_max_us + work + WORLD_MARGIN_US;
 }
 
 static int world_open(plait_test *test, const plait_test_options *given) {
