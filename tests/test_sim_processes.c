@@ -34,11 +34,25 @@ static int deaf(plait_sim_child *c) {
   return 7;
 }
 
+/* Its input and output are one socket, but each descriptor is closed alone. */
+static int sums_up(plait_sim_child *c) {
+  char byte;
+  plait_sim_child_close(c, 0);
+  plait_sim_child_close(c, 0);
+  if (plait_sim_child_read(c, 0, &byte, 1) != 0 ||
+      plait_sim_child_write(c, 0, "no", 2))
+    return 1;
+  plait_sim_child_write(c, 1, "sum", 3);
+  plait_sim_child_close(c, 1);
+  return plait_sim_child_write(c, 1, "no", 2);
+}
+
 static void open_world(plait_sim_options options) {
   sim_begin(options);
   plait_sim_program(sim, "/bin/cat", cat);
   plait_sim_program(sim, "/bin/stubborn", stubborn);
   plait_sim_program(sim, "/bin/deaf", deaf);
+  plait_sim_program(sim, "/bin/sums_up", sums_up);
   open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
 }
 
@@ -271,6 +285,37 @@ START_TEST(test_connector_stops) {
 }
 END_TEST
 
+static char came[8];
+static int ended_with;
+
+static void user_data(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)p;
+  ck_assert_uint_lt(strlen(came) + len, sizeof came);
+  strncat(came, (const char *)data, len);
+}
+
+static void user_lost(plait_protocol *p, int reason) {
+  (void)p;
+  ended_with = reason;
+}
+
+START_TEST(test_ends_of_one_socket) {
+  static const plait_protocol_ops reader_ops = {.name = "reader",
+                                                .size = sizeof(plait_protocol),
+                                                .data_received = user_data,
+                                                .connection_lost = user_lost};
+  plait_factory factory = {.protocol = &reader_ops};
+  open_world((plait_sim_options){.seed = 1});
+  require(
+      plait_connect(runtime, "process:/bin/sums_up", &factory, NULL, NULL) == 0,
+      "%s", plait_error_detail());
+  ck_assert_int_eq(plait_run(runtime), 0);
+  close_world();
+  ck_assert_str_eq(came, "sum");
+  ck_assert_int_eq(ended_with, PLAIT_EOF);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("sim_processes");
   TCase *c = tcase_create("sim_processes");
@@ -285,6 +330,7 @@ int main(void) {
   tcase_add_test(c, test_stop_while_it_starts);
   tcase_add_test(c, test_stop_now_while_it_starts);
   tcase_add_test(c, test_connector_stops);
+  tcase_add_test(c, test_ends_of_one_socket);
   suite_add_tcase(s, c);
   return run_suite(s);
 }

@@ -21,6 +21,8 @@ typedef struct child_fd {
   plait__spawn_kind kind;
   struct child_fd *same;     /* SAME: as this one */
   plait__sim_socket *socket; /* NULL: nothing, or closed */
+  unsigned users;            /* of |socket|: numbers that are open */
+  bool closed;               /* this number */
 } child_fd;
 
 struct plait_sim_child {
@@ -102,6 +104,7 @@ static int fd_open(child_fd *d, plait__spawn_fd *ours) {
     return PLAIT_ENOMEM;
   }
   plait__sim_stream_join(mine, d->socket);
+  d->users = 1;
   ours->fd = mine->fd;
   return 0;
 }
@@ -112,8 +115,10 @@ static int child_open(plait_sim_child *c, const plait__spawn *spawn) {
     plait__spawn_fd *ours = &spawn->fds[i];
     *d = (child_fd){.number = ours->number, .kind = ours->kind};
     c->fd_count++;
-    if (ours->kind == PLAIT__SPAWN_SAME)
+    if (ours->kind == PLAIT__SPAWN_SAME) {
       d->same = &c->fds[ours->fd];
+      d->same->users++;
+    }
     int code = is_end(ours->kind) ? fd_open(d, ours) : 0;
     if (code != 0)
       return code;
@@ -143,11 +148,18 @@ static void child_undo(plait_sim_child *c, const plait__spawn *spawn) {
 
 /* ---- what a program may do ----------------------------------------------- */
 
+/* NULL: it is not open. */
 static child_fd *child_find(plait_sim_child *c, int number) {
   for (unsigned i = 0; i < c->fd_count; i++)
     if (c->fds[i].number == number)
-      return c->fds[i].same != NULL ? c->fds[i].same : &c->fds[i];
+      return c->fds[i].closed ? NULL : &c->fds[i];
   return NULL;
+}
+
+/* The one that has the socket. */
+static child_fd *child_end(plait_sim_child *c, int number) {
+  child_fd *d = child_find(c, number);
+  return d != NULL && d->same != NULL ? d->same : d;
 }
 
 bool plait_sim_child_wait(plait_sim_child *c, uint64_t us) {
@@ -176,7 +188,7 @@ static bool fd_await(plait_sim_child *c, const child_fd *d, unsigned interest) {
 
 ptrdiff_t plait_sim_child_read(plait_sim_child *c, int fd, void *buffer,
                                size_t len) {
-  child_fd *d = child_find(c, fd);
+  child_fd *d = child_end(c, fd);
   ptrdiff_t n = d == NULL || d->socket == NULL ? 0 : PLAIT_EAGAIN;
   while (n == PLAIT_EAGAIN) {
     if (!fd_await(c, d, PLAIT__READABLE))
@@ -188,7 +200,7 @@ ptrdiff_t plait_sim_child_read(plait_sim_child *c, int fd, void *buffer,
 
 bool plait_sim_child_write(plait_sim_child *c, int fd, const void *data,
                            size_t len) {
-  child_fd *d = child_find(c, fd);
+  child_fd *d = child_end(c, fd);
   const char *from = data;
   if (d == NULL || d->socket == NULL)
     return false;
@@ -208,9 +220,12 @@ bool plait_sim_child_write(plait_sim_child *c, int fd, const void *data,
 }
 
 void plait_sim_child_close(plait_sim_child *c, int fd) {
-  child_fd *d = child_find(c, fd);
-  if (d != NULL)
-    fd_close(d);
+  child_fd *d = child_find(c, fd), *end = child_end(c, fd);
+  if (d == NULL)
+    return;
+  d->closed = true;
+  if (end->socket != NULL && --end->users == 0)
+    fd_close(end);
 }
 
 void plait_sim_child_ignore(plait_sim_child *c, int number) {
