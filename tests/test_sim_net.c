@@ -269,6 +269,21 @@ START_TEST(a_partition_is_waited_for) {
 }
 END_TEST
 
+/* UNIX sockets need no network. */
+START_TEST(a_path_always_answers) {
+  plait_sim_options options = plain;
+  options.black_hole_ppm = 1000000;
+  begin(options);
+  address = end_path("/here");
+  listens(5);
+  plait_sim_partition(sim, true);
+  connects(1);
+  ends_run(SHORTLY_US);
+  ck_assert_uint_eq(connected(1), 1);
+  finish();
+}
+END_TEST
+
 /* ---- backlogs ------------------------------------------------------------*/
 
 /* As on Linux, one more than was asked for. */
@@ -505,6 +520,7 @@ static void add_connecting(Suite *s) {
   tcase_add_test(tc, nobody_listens);
   tcase_add_test(tc, no_answer_at_all);
   tcase_add_test(tc, a_partition_is_waited_for);
+  tcase_add_test(tc, a_path_always_answers);
   suite_add_tcase(s, tc);
 }
 

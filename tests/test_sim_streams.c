@@ -336,6 +336,19 @@ START_TEST(a_partition_holds_what_is_on_its_way) {
 }
 END_TEST
 
+/* UNIX streams and pairs are of the host. */
+START_TEST(a_partition_is_of_the_network) {
+  begin(false, plain);
+  plait_sim_partition(sim, true);
+  end_write(&a, 100);
+  end_shut(&a);
+  ends_run(SHORTLY_US);
+  ck_assert_int_eq(end_read_all(&b), 100);
+  ck_assert_int_eq(end_read_all(&b), 0);
+  finish();
+}
+END_TEST
+
 START_TEST(what_is_stalled_goes_on_when_the_world_heals) {
   plait_sim_options options = plain;
   options.stall_ppm = 1000000;
@@ -390,6 +403,7 @@ static Suite *streams_suite(void) {
   suite_add_tcase(s, resets);
   TCase *trouble = tcase_create("trouble");
   tcase_add_test(trouble, a_partition_holds_what_is_on_its_way);
+  tcase_add_test(trouble, a_partition_is_of_the_network);
   tcase_add_loop_test(trouble, a_cut_resets_both_ends, 0, 2);
   tcase_add_test(trouble, what_is_stalled_goes_on_when_the_world_heals);
   suite_add_tcase(s, trouble);

@@ -70,7 +70,8 @@ typedef struct plait_sim_options {
   uint32_t datagram_reorder_ppm; /* of them: later ones may come before it */
 
   /* Connecting. */
-  uint32_t refuse_ppm, black_hole_ppm; /* of connects */
+  uint32_t refuse_ppm;      /* of connects */
+  uint32_t black_hole_ppm;  /* of them, but not of UNIX sockets: no answer */
   uint32_t accept_fail_ppm; /* of accepts: no descriptors, no memory, or the
                                peer has gone */
   uint32_t backlog_max;     /* [what the listener asked for] */
@@ -145,8 +146,8 @@ PLAIT_EXTERN unsigned plait_sim_events_per_turn(const plait_sim *sim);
 
 /* ---- what is to happen --------------------------------------------------- */
 
-/* Nothing gets through any more: bytes wait, connects get no answer; and it
- * does again. */
+/* Nothing gets through any more but by UNIX sockets and pipes: bytes wait,
+ * connects get no answer; and it does again. */
 PLAIT_EXTERN void plait_sim_partition(plait_sim *sim, bool on);
 /* Breaks all connections but UNIX ones: both ends of each see a reset, behind
  * what is on its way. */

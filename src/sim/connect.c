@@ -4,7 +4,8 @@
  *        ^                  | no answer: nothing gets through, the backlog is
  *        +---- 1, 2, 4 ... s+ full, or the listener silent
  *
- * A UNIX socket knocks at once, and is told so if that fails. */
+ * A UNIX socket knocks at once, and is told so if that fails; the network has
+ * no part in it. */
 #include "sim/net.h"
 
 static const uint64_t RETRY_NS = UINT64_C(1000000000);
@@ -40,7 +41,8 @@ static void connect_knock(plait__sim_socket *s) {
 
 void plait__sim_connect_ring(plait__sim_event *event) {
   plait__sim_socket *s = plait_container_of(event, plait__sim_socket, attempt);
-  if (plait__sim_parted() || (s->lost && !plait__sim_healed())) {
+  bool silent = plait__sim_parted() || (s->lost && !plait__sim_healed());
+  if (silent && !s->local) {
     connect_again(s);
   } else if (s->answer != 0) {
     plait__sim_stream_fail(s, s->answer);

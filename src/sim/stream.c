@@ -58,7 +58,7 @@ static void stream_on_reset(plait__sim_socket *s) {
 void plait__sim_stream_arrive(plait__sim_event *event) {
   plait__sim_socket *s = plait_container_of(event, plait__sim_socket, in.event);
   plait__sim_item item;
-  if (plait__sim_parted())
+  if (plait__sim_parted() && !s->local)
     return;
   while (plait__sim_way_arrive(&s->in, &item)) {
     if (item.what == PLAIT__SIM_RESET)
