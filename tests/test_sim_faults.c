@@ -169,6 +169,8 @@ START_TEST(names_are_scripted) {
   ask((plait_query){.name = "host", .service = "8080", .family = PLAIT_IPV6},
       "PLAIT_OK [fd00::1]:8080 host");
   ask((plait_query){.address = both[1]}, "PLAIT_OK host");
+  ask((plait_query){.name = "HOST", .port = 80},
+      "PLAIT_OK 10.0.0.1:80 [fd00::1]:80 host");
   ask((plait_query){.name = "odd"}, "PLAIT_ETEMPORARY");
   ask((plait_query){.name = "nobody"}, "PLAIT_ENOTFOUND");
   ck_assert_int_eq(plait_sim_name(sim, "host", both, 1, 0, 0), 0);

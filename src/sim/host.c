@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "sim/sim.h"
 
@@ -26,9 +27,10 @@ static void name_clear(host_name *n) {
   n->count = 0;
 }
 
+/* Large and small letters are the same in names. */
 static host_name *name_find(const char *name) {
   for (host_name *n = names; n != NULL; n = n->next)
-    if (strcmp(n->name, name) == 0)
+    if (strcasecmp(n->name, name) == 0)
       return n;
   return NULL;
 }
