@@ -47,12 +47,18 @@ static int sums_up(plait_sim_child *c) {
   return plait_sim_child_write(c, 1, "no", 2);
 }
 
+static int fails(plait_sim_child *c) {
+  (void)c;
+  return -1;
+}
+
 static void open_world(plait_sim_options options) {
   sim_begin(options);
   plait_sim_program(sim, "/bin/cat", cat);
   plait_sim_program(sim, "/bin/stubborn", stubborn);
   plait_sim_program(sim, "/bin/deaf", deaf);
   plait_sim_program(sim, "/bin/sums_up", sums_up);
+  plait_sim_program(sim, "/bin/fails", fails);
   open_runtime_on(plait_sim_backend(sim), (plait_runtime_options){0});
 }
 
@@ -100,6 +106,13 @@ START_TEST(test_deaf) {
     ck_assert_str_eq(job.fds[2].text, "no");
     ck_assert_int_eq(job.fds[0].reason, PLAIT_EPIPE);
   }
+}
+END_TEST
+
+START_TEST(test_exit_code) {
+  job = (struct job){.options.program = "fails"};
+  play(1);
+  job_expect(&job, PLAIT_PROCESS_EXITED, 255, false);
 }
 END_TEST
 
@@ -323,6 +336,7 @@ int main(void) {
   tcase_add_test(c, test_cat);
   tcase_add_test(c, test_ladder);
   tcase_add_test(c, test_deaf);
+  tcase_add_test(c, test_exit_code);
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_each_call_fails);
   tcase_add_test(c, test_closed_while_it_starts);

@@ -176,8 +176,9 @@ PLAIT_EXTERN int plait_sim_name(plait_sim *sim, const char *name,
                                 uint32_t delay_ms, int code);
 
 /* A program: |fn| runs as a child that was started from |path|, which stays;
- * its answer is the exit code.  There are no others, PATH is "/bin", and
- * nothing is behind inherited descriptors.  0 or PLAIT_ENOMEM. */
+ * the last 8 bits of its answer are the exit code.  There are no others, PATH
+ * is "/bin", and nothing is behind inherited descriptors.  0 or PLAIT_ENOMEM.
+ */
 typedef struct plait_sim_child plait_sim_child;
 typedef int plait_sim_program_fn(plait_sim_child *child);
 PLAIT_EXTERN int plait_sim_program(plait_sim *sim, const char *path,

@@ -11,7 +11,8 @@
 enum {
   CHILD_FDS = PLAIT__SPAWN_FDS_MAX,
   CHILD_FIRST_PID = 1000,
-  CHILD_KILL = 9
+  CHILD_KILL = 9,
+  CHILD_CODE = 0xff
 };
 
 static const uint64_t CHILD_LOOK_NS = 100000;
@@ -236,7 +237,7 @@ void plait_sim_child_ignore(plait_sim_child *c, int number) {
 
 static void child_main(void *arg) {
   plait_sim_child *c = arg;
-  c->status = c->fn(c);
+  c->status = c->fn(c) & CHILD_CODE; /* no more is handed on */
   child_close(c);
 }
 
