@@ -65,6 +65,57 @@ START_TEST(a_late_answer_is_waited_for) {
 }
 END_TEST
 
+static size_t heard_min;
+
+static void answers_first(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)data;
+  if (site.resumed == 0) {
+    plait_write_str(p->transport, "go on");
+    plait_write_eof(p->transport);
+  }
+  site.resumed += (unsigned)len;
+}
+
+static void heard_begin(plait_factory *factory) {
+  (void)factory;
+  site.resumed = 0;
+}
+
+static void heard_end(plait_factory *factory) {
+  (void)factory;
+  if (site.resumed < heard_min)
+    heard_min = site.resumed;
+}
+
+START_TEST(who_has_ended_hears_all) {
+  static const plait_protocol_ops answers = {.name = "answers",
+                                             .size = sizeof(plait_protocol),
+                                             .data_received = answers_first};
+  plait_protocol_check c = {.factory = &site.factory,
+                            .input = eleven,
+                            .begin = heard_begin,
+                            .end = heard_end};
+  site = (struct site){.factory.protocol = &answers};
+  heard_min = SIZE_MAX;
+  MUST(plait_check_protocol(&c));
+  ck_assert_uint_eq(heard_min, eleven.len);
+}
+END_TEST
+
+static void hangs_up(plait_protocol *p, const uint8_t *data, size_t len) {
+  (void)len;
+  plait_write(p->transport, data, 1);
+  plait_close(p->transport);
+}
+
+START_TEST(who_hangs_up_is_well) {
+  static const plait_protocol_ops hangs = {.name = "hangs",
+                                           .size = sizeof(plait_protocol),
+                                           .data_received = hangs_up};
+  MUST(check(&hangs, eleven, 0));
+}
+END_TEST
+
 /* ---- what is not ---------------------------------------------------------*/
 
 static void counts_data(plait_protocol *p, const uint8_t *data, size_t len) {
@@ -190,6 +241,8 @@ int main(void) {
   tcase_add_test(tc, an_echo_is_well);
   tcase_add_test(tc, no_input_is_well);
   tcase_add_test(tc, a_late_answer_is_waited_for);
+  tcase_add_test(tc, who_has_ended_hears_all);
+  tcase_add_test(tc, who_hangs_up_is_well);
   tcase_add_test(tc, what_depends_on_a_cut_is_found);
   tcase_add_test(tc, another_end_is_found);
   tcase_add_test(tc, byte_by_byte_is_tried);
