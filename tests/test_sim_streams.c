@@ -150,6 +150,24 @@ START_TEST(bytes_take_their_time) {
 }
 END_TEST
 
+START_TEST(no_room_takes_no_byte) {
+  plait_sim_options options = plain;
+  options.short_read_ppm = 1000000;
+  uint8_t byte = 0xff;
+  int fds[2];
+  sim_begin(options);
+  ck_assert_int_eq(plait_sim_pair(sim, fds), 0);
+  ck_assert_int_eq(plait_sim_write(sim, fds[0], "x", 1), 1);
+  plait_sim_sleep_us(sim, SHORTLY_US);
+  ck_assert_int_eq(plait_sim_read(sim, fds[1], &byte, 0), 0);
+  ck_assert_uint_eq(byte, 0xff);
+  ck_assert_int_eq(plait_sim_read(sim, fds[1], &byte, 1), 1);
+  plait__sim_io.close_fd(fds[0]);
+  plait__sim_io.close_fd(fds[1]);
+  sim_end();
+}
+END_TEST
+
 START_TEST(unix_is_unacked_until_it_is_read) {
   begin(false, plain);
   ck_assert_int_eq(end_write(&a, 1000), 1000);
@@ -385,6 +403,7 @@ static Suite *streams_suite(void) {
   tcase_add_test(bytes, a_reset_is_seen_by_both);
   tcase_add_test(bytes, a_seed_is_one_story);
   tcase_add_test(bytes, bytes_take_their_time);
+  tcase_add_test(bytes, no_room_takes_no_byte);
   tcase_add_test(bytes, unix_is_unacked_until_it_is_read);
   tcase_add_loop_test(bytes, there_is_so_much_room, 0, 2);
   suite_add_tcase(s, bytes);

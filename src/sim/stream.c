@@ -142,7 +142,7 @@ ptrdiff_t plait__sim_stream_read(plait__sim_socket *s, void *buffer,
     return PLAIT_EAGAIN;
   if (s->in.arrived == 0)
     return stream_read_end(s);
-  if (plait__sim_chance(plait__sim_options()->short_read_ppm))
+  if (plait__sim_chance(plait__sim_options()->short_read_ppm) && len > 1)
     len = (size_t)plait__sim_between(1, len);
   size_t n = plait__sim_way_take(&s->in, buffer, len);
   if (s->peer != NULL)
