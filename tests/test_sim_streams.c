@@ -168,6 +168,42 @@ START_TEST(no_room_takes_no_byte) {
 }
 END_TEST
 
+static int duplex[2];
+static char much[200000];
+
+static void reads_it(void *arg) {
+  char byte;
+  *(ptrdiff_t *)arg = plait_sim_read(sim, duplex[0], &byte, 1);
+}
+
+static void writes_it(void *arg) {
+  *(ptrdiff_t *)arg = plait_sim_write(sim, duplex[0], much, sizeof much);
+}
+
+/* One waits to read and the other one to write; both hear of it. */
+START_TEST(two_threads_share_a_descriptor) {
+  static char bytes[sizeof much];
+  plait_sim_thread *reader, *writer;
+  ptrdiff_t got = 0, put = 0, n, all = 0;
+  sim_begin((plait_sim_options){.seed = 3});
+  ck_assert_int_eq(plait_sim_pair(sim, duplex), 0);
+  plait_sim_thread_start(sim, reads_it, &got, "reader", &reader);
+  plait_sim_thread_start(sim, writes_it, &put, "writer", &writer);
+  plait_sim_settle(sim);
+  while (all < (ptrdiff_t)sizeof much &&
+         (n = plait_sim_read(sim, duplex[1], bytes, sizeof bytes)) > 0)
+    all += n;
+  ck_assert_int_eq(plait_sim_write(sim, duplex[1], "x", 1), 1);
+  plait_sim_thread_join(writer);
+  plait_sim_thread_join(reader);
+  ck_assert_int_eq(put, sizeof much);
+  ck_assert_int_eq(got, 1);
+  plait__sim_io.close_fd(duplex[0]);
+  plait__sim_io.close_fd(duplex[1]);
+  sim_end();
+}
+END_TEST
+
 START_TEST(unix_is_unacked_until_it_is_read) {
   begin(false, plain);
   ck_assert_int_eq(end_write(&a, 1000), 1000);
@@ -404,6 +440,7 @@ static Suite *streams_suite(void) {
   tcase_add_test(bytes, a_seed_is_one_story);
   tcase_add_test(bytes, bytes_take_their_time);
   tcase_add_test(bytes, no_room_takes_no_byte);
+  tcase_add_test(bytes, two_threads_share_a_descriptor);
   tcase_add_test(bytes, unix_is_unacked_until_it_is_read);
   tcase_add_loop_test(bytes, there_is_so_much_room, 0, 2);
   suite_add_tcase(s, bytes);

@@ -118,16 +118,18 @@ static size_t net_hang_up(int fd) {
 
 /* ---- threads that block -------------------------------------------------- */
 
-/* Until something of |s| changes, or is there already. */
+/* Until something of |s| changes, or is there already.  Another thread may wait
+ * for the other |interest| meanwhile. */
 static void net_await(plait__sim_socket *s, unsigned interest) {
-  s->interest = interest;
-  s->sleeper = plait__sim_self();
-  if (plait__sim_socket_events(s) != 0)
+  plait_sim_thread **sleeper = &s->sleepers[interest == PLAIT__WRITABLE];
+  s->interest |= interest;
+  *sleeper = plait__sim_self();
+  if ((plait__sim_socket_events(s) & (interest | PLAIT__FAILED)) != 0)
     plait__sim_turn();
   else
     plait__sim_park("reads or writes", UINT64_MAX);
-  s->sleeper = NULL;
-  s->interest = 0;
+  *sleeper = NULL;
+  s->interest &= ~interest;
 }
 
 ptrdiff_t plait_sim_read(plait_sim *sim, int fd, void *buffer, size_t len) {

@@ -104,8 +104,8 @@ struct plait__sim_socket {
   plait__loop *loop; /* NULL: it is not */
   plait__socket *owner;
   unsigned interest;
-  plait__sim_link place;     /* in loop->ready, or in loop->closed */
-  plait_sim_thread *sleeper; /* not attached: a thread that waits for it */
+  plait__sim_link place;         /* in loop->ready, or in loop->closed */
+  plait_sim_thread *sleepers[2]; /* not attached: who waits to read, to write */
 
   /* An end of a stream. */
   plait__sim_socket *peer; /* NULL: it is closed, or was never there */

@@ -94,8 +94,9 @@ unsigned plait__sim_socket_events(const plait__sim_socket *s) {
 }
 
 void plait__sim_socket_changed(plait__sim_socket *s) {
-  if (s->sleeper != NULL && plait__sim_socket_events(s) != 0)
-    plait__sim_unpark(s->sleeper);
+  for (unsigned i = 0; i < 2; i++)
+    if (s->sleepers[i] != NULL && plait__sim_socket_events(s) != 0)
+      plait__sim_unpark(s->sleepers[i]);
   if (s->loop == NULL || plait__sim_linked(&s->place) ||
       plait__sim_socket_events(s) == 0)
     return;

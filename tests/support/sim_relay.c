@@ -38,10 +38,10 @@ static void watch(const struct pollfd *p, unsigned n,
   for (unsigned i = 0; i < n; i++) {
     plait__sim_socket *s =
         p[i].fd >= 0 ? plait__sim_descriptor_of(p[i].fd) : NULL;
-    if (s != NULL && s->sleeper != sleeper)
+    if (s != NULL && s->sleepers[0] != sleeper)
       s->interest = sleeper != NULL ? PLAIT__ALIVE : 0;
     if (s != NULL)
-      s->sleeper = sleeper;
+      s->sleepers[0] = sleeper;
     if (s != NULL && sleeper != NULL)
       s->interest |= (p[i].events & POLLIN ? PLAIT__READABLE : 0u) |
                      (p[i].events & POLLOUT ? PLAIT__WRITABLE : 0u);
