@@ -80,6 +80,13 @@ class Simulating(unittest.TestCase):
         words = last.split()[3:]
         self.assertEqual(sim(*words)[0], 1)
 
+    def test_faults_of_a_calm_world(self):
+        """A read that fails resets its peer, which has nothing against it."""
+        for scenario in "echo", "workers", "reconnect":
+            with self.subTest(scenario=scenario):
+                status, out, _ = sim(scenario, "--calm", "--faults")
+                self.assertEqual((status, out.count("FAILED")), (0, 0), out)
+
     def test_numbers(self):
         """The seed that was written, with zeros before it, too."""
         most = 2**64 - 1

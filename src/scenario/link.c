@@ -1,5 +1,6 @@
 /* A connection of a client with its server, told by the first four bytes. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "stage.h"
 
@@ -55,6 +56,14 @@ void end_deliver(struct end *end, struct witness *server, const uint8_t *data,
     flow_deliver(&end->link->up, data, len);
 }
 
+/* Whether the call that was failed is one that resets both ends of a stream. */
+static bool link_broken(const struct stage *stage) {
+  const char *failed = plait_sim_failed(stage->sim);
+  return failed != NULL &&
+         (strcmp(failed, "io.read") == 0 || strcmp(failed, "io.writev") == 0 ||
+          strcmp(failed, "io.shut_wr") == 0);
+}
+
 /* Who closed, was soon done and was told that all went well has not reset the
  * reader of |f|: that would lose what the reader has not read.  |back| is what
  * the reader sent. */
@@ -64,8 +73,8 @@ static void link_check_close(const struct flow *f, const struct flow *back) {
   const struct witness *from = f->from, *to = f->to;
   enum { LINGER_MS = 2000, LINGER_BYTES = 256 * 1024 };
   if (from == NULL || to == NULL || !from->closed || from->reason != 0 ||
-      plan->reset_ppm != 0 || plan->linger_ms != 0 || plan->linger_bytes != 0 ||
-      back->sent - back->delivered >= LINGER_BYTES ||
+      plan->reset_ppm != 0 || link_broken(stage) || plan->linger_ms != 0 ||
+      plan->linger_bytes != 0 || back->sent - back->delivered >= LINGER_BYTES ||
       from->lost_ns - from->closed_ns >= LINGER_MS * UINT64_C(1000000))
     return;
   CHECK(stage, to->reason != PLAIT_ECONNRESET,
