@@ -269,6 +269,23 @@ START_TEST(a_partition_is_waited_for) {
 }
 END_TEST
 
+START_TEST(a_cut_is_of_who_waits_too) {
+  uint8_t byte;
+  begin(plain);
+  listens(5);
+  connects(1);
+  ends_run(SHORTLY_US);
+  ck_assert_uint_eq(connected(1), 1);
+  plait_sim_cut(sim);
+  ends_run(SHORTLY_US);
+  end_close(&clients[0], false);
+  ends_run(SHORTLY_US);
+  ck_assert_int_eq(end_accept(&listeners[0], &servers[0]), 0);
+  ck_assert_int_eq(end_read(&servers[0], &byte, 1), PLAIT_ECONNRESET);
+  finish();
+}
+END_TEST
+
 /* UNIX sockets need no network. */
 START_TEST(a_path_always_answers) {
   plait_sim_options options = plain;
@@ -521,6 +538,7 @@ static void add_connecting(Suite *s) {
   tcase_add_test(tc, no_answer_at_all);
   tcase_add_test(tc, a_partition_is_waited_for);
   tcase_add_test(tc, a_path_always_answers);
+  tcase_add_test(tc, a_cut_is_of_who_waits_too);
   suite_add_tcase(s, tc);
 }
 

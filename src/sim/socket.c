@@ -118,11 +118,13 @@ void plait__sim_net_changed(void) {
   }
 }
 
+/* Also those that wait in a backlog. */
 void plait__sim_net_cut(void) {
   for (plait__sim_link *link = plait__sim_first(&sockets); link != NULL;
        link = plait__sim_next(&sockets, link)) {
     plait__sim_socket *s = plait_container_of(link, plait__sim_socket, all);
-    if (s->state == PLAIT__SIM_CONNECTED && !s->local && s->fd >= 0)
+    bool open = s->fd >= 0 || s->listener != NULL;
+    if (s->state == PLAIT__SIM_CONNECTED && !s->local && open)
       plait__sim_stream_cut(s);
   }
 }
