@@ -1,6 +1,7 @@
 /* Processes on the simulator: programs that are functions, by turns and faults
  * of the seed's. */
 #include <check.h>
+#include <signal.h>
 #include <string.h>
 
 #include "support/job.h"
@@ -106,6 +107,22 @@ START_TEST(test_deaf) {
     ck_assert_str_eq(job.fds[2].text, "no");
     ck_assert_int_eq(job.fds[0].reason, PLAIT_EPIPE);
   }
+}
+END_TEST
+
+static void signal_it(struct job *j) {
+  static const int harmless[] = {SIGCHLD, SIGCONT, SIGURG, SIGWINCH};
+  for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+    ck_assert_int_eq(plait_process_signal(j->process, harmless[i]), 0);
+  job_write(j, 0, "still here");
+  job_close_stdin(j);
+}
+
+START_TEST(test_harmless_signals) {
+  job = (struct job){.options.program = "cat", .on_started = signal_it};
+  play(1);
+  job_expect(&job, PLAIT_PROCESS_EXITED, 0, false);
+  ck_assert_str_eq(job.fds[1].text, "still here");
 }
 END_TEST
 
@@ -337,6 +354,7 @@ int main(void) {
   tcase_add_test(c, test_ladder);
   tcase_add_test(c, test_deaf);
   tcase_add_test(c, test_exit_code);
+  tcase_add_test(c, test_harmless_signals);
   tcase_add_test(c, test_missing);
   tcase_add_test(c, test_each_call_fails);
   tcase_add_test(c, test_closed_while_it_starts);

@@ -185,8 +185,9 @@ PLAIT_EXTERN int plait_sim_program(plait_sim *sim, const char *path,
                                    plait_sim_program_fn *fn);
 
 /* In such a function.  All of them wait, and a signal ends that, after which it
- * has to return.  Read: a count, 0 at the end, PLAIT_ECANCELED for a signal, or
- * another code.  The others: false for a signal, and when nobody reads. */
+ * has to return, unless it is one that would not end a process.  Read: a count,
+ * 0 at the end, PLAIT_ECANCELED for a signal, or another code.  The others:
+ * false for a signal, and when nobody reads. */
 PLAIT_EXTERN ptrdiff_t plait_sim_child_read(plait_sim_child *child, int fd,
                                             void *buffer, size_t len);
 PLAIT_EXTERN bool plait_sim_child_write(plait_sim_child *child, int fd,

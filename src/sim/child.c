@@ -3,6 +3,7 @@
  * Its descriptors are ends of streams that have no numbers here.  There are no
  * descriptors of processes: who waits for one looks now and then, so that is
  * tried out, too.  A signal reaches it when it next waits. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,6 @@
 enum {
   CHILD_FDS = PLAIT__SPAWN_FDS_MAX,
   CHILD_FIRST_PID = 1000,
-  CHILD_KILL = 9,
   CHILD_CODE = 0xff
 };
 
@@ -42,6 +42,12 @@ typedef struct child_program {
   const char *path;
   plait_sim_program_fn *fn;
 } child_program;
+
+#define CHILD_BIT(number) (UINT64_C(1) << ((number)-1))
+/* What does nothing to who has not asked for it. */
+#define CHILD_IGNORED                                                          \
+  (CHILD_BIT(SIGCHLD) | CHILD_BIT(SIGCONT) | CHILD_BIT(SIGURG) |               \
+   CHILD_BIT(SIGWINCH))
 
 static child_program *programs;
 static plait_sim_child *children;
@@ -230,7 +236,7 @@ void plait_sim_child_close(plait_sim_child *c, int fd) {
 }
 
 void plait_sim_child_ignore(plait_sim_child *c, int number) {
-  c->ignored |= UINT64_C(1) << (number - 1);
+  c->ignored |= CHILD_BIT(number);
 }
 
 /* ---- its life ------------------------------------------------------------ */
@@ -275,6 +281,7 @@ int plait__sim_spawn(const plait__spawn *spawn, plait__kid *ret,
   if (c == NULL)
     return PLAIT_ENOMEM;
   c->fn = fn;
+  c->ignored = CHILD_IGNORED;
   int code = child_start(c, spawn, ret_step);
   plait__sim_trace("host.spawn", spawn->fd_count, code);
   if (code != 0) {
@@ -311,7 +318,7 @@ int plait__sim_kid_signal(const plait__kid *kid, int number, bool group) {
   plait__sim_trace("host.kid_signal", (uint64_t)kid->pid, number);
   if (c == NULL)
     return PLAIT_ESRCH;
-  bool ignored = number != CHILD_KILL && (c->ignored >> (number - 1) & 1);
+  bool ignored = number != SIGKILL && (c->ignored & CHILD_BIT(number)) != 0;
   if (!ignored && c->signal == 0 && !c->thread.ended)
     c->signal = number;
   return 0;
