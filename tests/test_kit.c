@@ -44,7 +44,8 @@ START_TEST(what_is_said_is_answered) {
   MUST(plait_test_expect(peer, ""));
   MUST(plait_test_expect_bytes(other, "a\0b", 3));
   plait_test_feed_pieces(peer, "one by one", 10, 3);
-  MUST(plait_test_expect(peer, "one by one"));
+  plait_test_feed_pieces(peer, "!", 1, 0);
+  MUST(plait_test_expect(peer, "one by one!"));
   plait_test_feed(peer, "never mind");
   plait_test_clear(peer);
   MUST(plait_test_expect(peer, ""));

@@ -136,7 +136,7 @@ PLAIT_EXTERN const char *plait_test_link(plait_test *test,
 PLAIT_EXTERN void plait_test_feed(plait_test_peer *peer, const char *text);
 PLAIT_EXTERN void plait_test_feed_bytes(plait_test_peer *peer, const void *data,
                                         size_t len);
-/* Says them in pieces of |piece| bytes, which arrive one by one. */
+/* Says them in pieces of |piece| bytes, 0 being 1, which arrive one by one. */
 PLAIT_EXTERN void plait_test_feed_pieces(plait_test_peer *peer,
                                          const void *data, size_t len,
                                          size_t piece);

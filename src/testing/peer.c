@@ -206,6 +206,7 @@ void plait_test_feed(plait_test_peer *peer, const char *text) {
 void plait_test_feed_pieces(plait_test_peer *peer, const void *data, size_t len,
                             size_t piece) {
   const uint8_t *bytes = data;
+  piece = piece > 0 ? piece : 1;
   for (size_t at = 0; at < len; at += piece)
     plait_test_feed_bytes(peer, bytes + at,
                           len - at < piece ? len - at : piece);
