@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "contract/contract.h"
+#include "support/leak.h"
 
 static const struct contract_mode *modes;
 
@@ -26,6 +27,7 @@ int contract_on_kernel(const struct contract_mode *these) {
   contract_print_table(ON_KERNEL, modes, MODES);
   Suite *s = suite_create("contract");
   contract_add(s, contract_holds, ON_KERNEL, modes, MODES);
+  leak_start_symbolizer();
   SRunner *runner = srunner_create(s);
   srunner_run_all(runner, CK_NORMAL);
   int failed = srunner_ntests_failed(runner);

@@ -143,22 +143,6 @@ static void *leak_tell_name(void *ret) {
   return NULL;
 }
 
-/* To name a function clang's TSan starts a program, with two pipes, and keeps
- * it: for a report that is suppressed, too (tests/tsan.supp).  So it does that
- * before anything is counted, once for all tests that are forked. */
-#if defined __clang__ && defined __has_feature
-#if __has_feature(thread_sanitizer)
-void __sanitizer_symbolize_pc(void *pc, const char *format, char *ret,
-                              size_t size);
-
-__attribute__((constructor)) static void leak_start_symbolizer(void) {
-  char name[LEAK_NAME];
-  __sanitizer_symbolize_pc((void *)(uintptr_t)&leak_begin, "%f", name,
-                           sizeof name);
-}
-#endif
-#endif
-
 /* A sanitizer starts a thread of its own along with the first one.  The kernel
  * shows a thread for a moment after it was joined. */
 static void leak_warm_up(void) {
@@ -169,6 +153,22 @@ static void leak_warm_up(void) {
           "no thread");
   while (access(name, F_OK) == 0)
     sched_yield();
+}
+
+#if defined __clang__ && defined __has_feature
+#if __has_feature(thread_sanitizer)
+#define LEAK_SYMBOLIZER
+void __sanitizer_symbolize_pc(void *pc, const char *format, char *ret,
+                              size_t size);
+#endif
+#endif
+
+void leak_start_symbolizer(void) {
+#ifdef LEAK_SYMBOLIZER
+  char name[LEAK_NAME];
+  __sanitizer_symbolize_pc((void *)(uintptr_t)&leak_begin, "%f", name,
+                           sizeof name);
+#endif
 }
 
 void leak_begin(struct leak *l) {

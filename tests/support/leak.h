@@ -30,6 +30,10 @@ const char *leak_failed_site(void);
 /* Bytes that are allocated now. */
 size_t leak_bytes(void);
 
+/* Before tests are forked that may have a report which is suppressed
+ * (tests/tsan.supp): to name functions in it clang's TSan starts a program and
+ * keeps it, with two pipes, which are no leak then. */
+void leak_start_symbolizer(void);
 /* Counts what there is. */
 void leak_begin(struct leak *l);
 /* Aborts, naming what there is more than at leak_begin(). */
